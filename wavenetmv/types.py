@@ -1,0 +1,97 @@
+"""Frozen dataclasses that travel between layers. Imports numpy only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+LAMBDA_MIN = 64.0
+LAMBDA_MAX = 2048.0
+LAMBDA_DEFAULT = 512.0
+# The stream keeps lambda as an integer so that every machine interpolates the
+# same integer priors: 64 steps per octave, five octaves from 64 to 2048.
+LAMBDA_STEPS_PER_OCTAVE = 64
+LAMBDA_INDEX_MAX = 5 * LAMBDA_STEPS_PER_OCTAVE
+
+# Pillow's own decompression-bomb threshold, doubled as Pillow does before it refuses.
+MAX_PIXELS_DEFAULT = 178_956_970
+
+
+def lambda_to_index(lmbda: float) -> int:
+    """Nearest index on the logarithmic lambda scale; `lmbda` in 64..2048."""
+    if not LAMBDA_MIN <= lmbda <= LAMBDA_MAX:
+        raise ValueError(f"lambda must be in {LAMBDA_MIN:g}..{LAMBDA_MAX:g}, got {lmbda:g}")
+    return round(LAMBDA_STEPS_PER_OCTAVE * math.log2(lmbda / LAMBDA_MIN))
+
+
+def index_to_lambda(index: int) -> float:
+    """Inverse of `lambda_to_index`; `index` in 0..320."""
+    if not 0 <= index <= LAMBDA_INDEX_MAX:
+        raise ValueError(f"lambda index must be in 0..{LAMBDA_INDEX_MAX}, got {index}")
+    return LAMBDA_MIN * 2.0 ** (index / LAMBDA_STEPS_PER_OCTAVE)
+
+
+class ColourMode(IntEnum):
+    """What the picture was before it became RGB. Wire values: never renumber."""
+
+    RGB = 0
+    GREY = 1
+
+
+class MetadataKind(IntEnum):
+    """Metadata that travels unchanged through a stream. Wire values: never renumber."""
+
+    EXIF = 1
+    ICC = 2
+    XMP = 3
+    TEXT = 4  # UTF-8 "key\0value", may occur several times
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    kind: MetadataKind
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture in memory, as `io` reads and writes it and as the codec sees it.
+
+    pixels    uint8 [H, W, 3], RGB, EXIF orientation already applied
+    alpha     uint8 [H, W] or None
+    mode      GREY when all three channels are one plane of the source
+    notes     what reading changed, one line each, for the user ("16 bits reduced to 8")
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    alpha: npt.NDArray[np.uint8] | None = None
+    mode: ColourMode = ColourMode.RGB
+    metadata: tuple[Metadata, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 3 or self.pixels.shape[2] != 3:
+            raise ValueError(
+                f"pixels must be uint8 [H, W, 3], got {self.pixels.dtype} {self.pixels.shape}"
+            )
+        if min(self.pixels.shape[:2]) < 1:
+            raise ValueError(f"picture is empty: {self.width}x{self.height}")
+        if self.alpha is not None and (
+            self.alpha.dtype != np.uint8 or self.alpha.shape != self.pixels.shape[:2]
+        ):
+            raise ValueError(
+                f"alpha must be uint8 {self.pixels.shape[:2]}, "
+                f"got {self.alpha.dtype} {self.alpha.shape}"
+            )
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
