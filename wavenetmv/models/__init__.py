@@ -1,0 +1,1 @@
+"""Networks: tensors in, tensors and integers out. Never bytes, files or pixels on disk."""

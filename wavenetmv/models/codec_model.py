@@ -1,0 +1,53 @@
+"""The whole network, as it is trained: transforms, gains and entropy model together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.entropy import EntropyModel
+from wavenetmv.models.gains import ANCHOR_LAMBDAS, Gains
+from wavenetmv.models.lifting import LiftingPacket
+from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
+
+
+@dataclass(frozen=True)
+class Output:
+    """One training pass over a batch."""
+
+    x_hat: Tensor  # [B, 3, H, W], about [0, 1], not clamped
+    y_hat: Tensor  # [B, M, H/16, W/16], in quantiser steps
+    y_bits: Tensor  # [B], estimated
+    z_bits: Tensor  # [B], estimated
+
+
+class CodecModel(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lifting = LiftingPacket(config.lifting_hidden, config.base)
+        self.g_a = AnalysisTransform(config)
+        self.g_s = SynthesisTransform(config)
+        self.gains = Gains(config.M)
+        self.entropy = EntropyModel(config, len(ANCHOR_LAMBDAS))
+
+    def analysis(self, x: Tensor) -> Tensor:
+        """x [B, 3, H, W] in [0, 1], sides multiples of 64 -> y [B, M, H/16, W/16], no gain."""
+        packet = self.lifting(x - 0.5)
+        y: Tensor = self.g_a(packet, self.g_a.mixture(packet))
+        return y
+
+    def synthesis(self, y_hat: Tensor) -> Tensor:
+        """y_hat [B, M, H/16, W/16], gain undone -> x_hat [B, 3, H, W], not clamped."""
+        packet = self.g_s(y_hat, self.g_s.mixture(y_hat))
+        x_hat: Tensor = self.lifting.inverse(packet) + 0.5
+        return x_hat
+
+    def forward(self, x: Tensor, position: Tensor) -> Output:
+        """x as for `analysis`; position [B] = log2(lambda / 64)."""
+        y = self.analysis(x).float() * self.gains.encoder(position)
+        coded = self.entropy(y, position)
+        x_hat = self.synthesis(coded.y_hat * self.gains.decoder(position)).float()
+        return Output(x_hat, coded.y_hat, coded.y_bits, coded.z_bits)

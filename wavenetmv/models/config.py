@@ -1,0 +1,55 @@
+"""Shape of a model: everything that is needed to build it, stored with its weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Channel widths and block counts; capitals are the field's habit (STYLE glossary).
+
+    "fine" is H/8, the resolution of the packet coefficients; "coarse" is H/16, that of
+    the latents.
+    """
+
+    M: int = 256  # channels of y
+    N: int = 128  # channels of z
+    base: str = "bior4.4"  # PyWavelets name of the base wavelet
+    lifting_hidden: tuple[int, ...] = (0, 32, 64)  # predict/update width per level, 0 = none
+    fine_width: int = 128
+    fine_blocks_analysis: int = 1
+    fine_blocks_synthesis: int = 2
+    coarse_width: int = 192
+    coarse_blocks_analysis: int = 3
+    coarse_blocks_synthesis: int = 3
+    adamix_filters: int = 4  # 0 = no AdaMix block
+    adamix_width: int = 96
+    context_width: int = 192
+
+    @property
+    def packet_channels(self) -> int:
+        return 3 * 4 ** len(self.lifting_hidden)
+
+    @property
+    def latent_factor(self) -> int:
+        """Pixels per latent along a side."""
+        return 2 ** (len(self.lifting_hidden) + 1)
+
+    @property
+    def downsampling_factor(self) -> int:
+        """Pixels per hyper-latent along a side; pictures are padded to its multiple."""
+        return 4 * self.latent_factor
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
+        """Raises ValueError on unknown or missing fields."""
+        names = {f.name for f in fields(cls)}
+        if set(values) != names:
+            raise ValueError(f"model configuration has fields {sorted(set(values) ^ names)} amiss")
+        hidden = tuple(int(width) for width in values["lifting_hidden"])
+        return cls(**{**values, "lifting_hidden": hidden})

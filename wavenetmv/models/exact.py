@@ -1,0 +1,128 @@
+"""The shipped entropy model: from integers to probabilities' indexes, exact everywhere.
+
+Built from the integers of `export_entropy`, which training writes once into the weights
+file.  Everything here is an integer held in float32 (or int32), so encoder and decoder
+find the same means and scale indexes on any machine: see `models.quantised`.
+
+Means, and the latents made from them, count sixteenths of a quantiser step:
+
+    y_sixteenths = 16 * symbol + mean
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.entropy import (
+    CONTEXT_BITS,
+    CONTEXT_MAX,
+    INDEX_UNIT_BITS,
+    MEAN_BITS,
+    SCALE_LEVELS,
+    Context,
+    EntropyModel,
+    HyperSynthesis,
+    step_parameters,
+)
+from wavenetmv.models.gains import ANCHOR_LAMBDAS
+from wavenetmv.models.partition import STEPS
+from wavenetmv.models.quantised import (
+    OUTPUT_BITS,
+    ExactConv2d,
+    FakeQuantConv2d,
+    export_integers,
+)
+from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE
+
+PREFIX = "entropy."
+_NETWORKS = ("h_s", "contexts")
+
+
+@torch.no_grad()
+def export_entropy(entropy: EntropyModel) -> dict[str, Tensor]:
+    """All integers behind the probabilities, named for the weights file."""
+    tensors: dict[str, Tensor] = {
+        # One row per anchor lambda; rows in between are interpolated in integers.
+        f"{PREFIX}z_index": torch.floor(entropy.z_index * 2**INDEX_UNIT_BITS + 0.5)
+        .clamp(0, SCALE_LEVELS - 1)
+        .to(torch.int16)
+    }
+    for network in _NETWORKS:
+        for name, layer in getattr(entropy, network).named_modules():
+            if isinstance(layer, FakeQuantConv2d):
+                for key, value in export_integers(layer).items():
+                    tensors[f"{PREFIX}{network}.{name}.{key}"] = value
+    return tensors
+
+
+class ExactEntropyModel(nn.Module):
+    """Means and scale indexes of every latent, step by step, for one picture (B = 1)."""
+
+    def __init__(self, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
+        """Raises KeyError or ValueError when `tensors` do not fit `config`."""
+        super().__init__()
+        self.config = config
+        self.h_s: HyperSynthesis = _exact(HyperSynthesis(config), tensors, "h_s.")
+        self.contexts = nn.ModuleList(
+            _exact(Context(config, step), tensors, f"contexts.{step - 1}.")
+            for step in range(1, STEPS)
+        )
+        z_index = tensors[f"{PREFIX}z_index"]
+        if z_index.shape != (len(ANCHOR_LAMBDAS), config.N):
+            raise ValueError(f"z_index has shape {tuple(z_index.shape)}")
+        self.z_anchor_indexes = z_index.to(torch.int64)
+
+    def z_indexes(self, lambda_index: int) -> Tensor:
+        """Scale index of each channel of z, uint8 [N]; `lambda_index` in 0..320."""
+        if not 0 <= lambda_index <= LAMBDA_INDEX_MAX:
+            raise ValueError(f"lambda index must be in 0..{LAMBDA_INDEX_MAX}, got {lambda_index}")
+        anchor, part = divmod(lambda_index, LAMBDA_STEPS_PER_OCTAVE)
+        above = min(anchor + 1, len(ANCHOR_LAMBDAS) - 1)
+        mixed = (
+            self.z_anchor_indexes[anchor] * (LAMBDA_STEPS_PER_OCTAVE - part)
+            + self.z_anchor_indexes[above] * part
+            + LAMBDA_STEPS_PER_OCTAVE // 2
+        ) // LAMBDA_STEPS_PER_OCTAVE
+        return mixed.to(torch.uint8)
+
+    def hyper(self, z_hat: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """z_hat integers [1, N, h/4, w/4] -> features and base parameters for `parameters`."""
+        result: tuple[Tensor, list[Tensor]] = self.h_s(z_hat.float())
+        return result
+
+    def parameters_of_step(
+        self, step: int, features: Tensor, base: list[Tensor], y_sixteenths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Means (sixteenths, int32) and scale indexes (uint8), both [1, M, h/2, w/2].
+
+        y_sixteenths [1, M, h, w]: float32 integers, zero where nothing is decoded yet.
+        """
+        delta = None
+        if step:
+            seen = torch.floor((y_sixteenths + 2) * 2.0 ** (CONTEXT_BITS - MEAN_BITS))
+            delta = self.contexts[step - 1](features, seen.clamp_(-CONTEXT_MAX, CONTEXT_MAX))
+        mean, index = step_parameters(step, base, delta)
+        # From steps of 1/64 to 1/16 and to whole indexes, rounding to nearest.
+        half = 2.0 ** (OUTPUT_BITS - MEAN_BITS - 1)
+        mean = torch.floor((mean + half) * 2.0 ** (MEAN_BITS - OUTPUT_BITS))
+        half = 2.0 ** (OUTPUT_BITS - INDEX_UNIT_BITS - 1)
+        index = torch.floor((index + half) * 2.0 ** (INDEX_UNIT_BITS - OUTPUT_BITS))
+        return mean.to(torch.int32), index.clamp_(0, SCALE_LEVELS - 1).to(torch.uint8)
+
+
+def _exact(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> nn.Module:  # type: ignore[misc]
+    """`module` with every trainable convolution replaced by its exact form."""
+    for name, layer in list(module.named_modules()):
+        if not isinstance(layer, FakeQuantConv2d):
+            continue
+        key = f"{PREFIX}{prefix}{name}."
+        weight, bias, exponent = (tensors[key + part] for part in ("weight", "bias", "exponent"))
+        if weight.shape != layer.weight.shape or bias.shape != exponent.shape:
+            raise ValueError(f"{key}weight has shape {tuple(weight.shape)}")
+        parent = module.get_submodule(name.rpartition(".")[0])
+        setattr(parent, name.rpartition(".")[2], ExactConv2d(weight, bias, exponent, layer.hidden))
+    return module

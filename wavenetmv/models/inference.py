@@ -1,0 +1,154 @@
+"""A loaded model on a device: pixels to latents and latents to pixels, any size.
+
+Pictures above `TILE_THRESHOLD` pixels go through the transforms in overlapping tiles.
+The overlap is wider than the transforms' reach and the AdaMix mixture is taken from the
+whole picture, so tiles differ from one big pass in rounding only: no seams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavenetmv.models.adamix import pool
+from wavenetmv.models.checkpoints import LoadedModel
+from wavenetmv.models.entropy import MEAN_BITS
+from wavenetmv.types import index_to_lambda
+
+TILE_THRESHOLD = 6_000_000  # pixels
+TILE = 112  # latents a side, without overlap
+HALO = 16  # latents; the transforms reach 13 (tests/models/test_inference.py measures it)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """One tile along one side, in latents: what it yields, and what it needs to see."""
+
+    start: int
+    stop: int
+    seen_start: int
+    seen_stop: int
+
+
+class InferenceModel:
+    """Transforms of one set of weights on one device. Safe to use from several threads."""
+
+    def __init__(self, model: LoadedModel, device: torch.device, dtype: torch.dtype) -> None:
+        """`dtype` is that of the transforms' convolutions; it never touches the symbols."""
+        self.model, self.device, self.dtype = model, device, dtype
+        self.config = model.config
+        self.entropy = model.entropy.to(device)
+        self.lifting = model.lifting.to(device, dtype)
+        self.g_a = model.g_a.to(device, dtype)
+        self.g_s = model.g_s.to(device, dtype)
+        self.h_a = model.h_a.to(device, dtype)
+        self.gains = model.gains.to(device)
+        for transform in (self.g_a, self.g_s):
+            if transform.attention is not None:
+                transform.attention.float()
+
+    def latent_size(self, height: int, width: int) -> tuple[int, int]:
+        """(h, w) of y for a picture of this size: padding to whole hyper-latents included."""
+        factor = self.config.downsampling_factor
+        return 4 * -(-height // factor), 4 * -(-width // factor)
+
+    @torch.inference_mode()
+    def analyse(self, pixels: Tensor, lambda_index: int) -> tuple[Tensor, Tensor]:
+        """pixels uint8 [H, W, 3] -> y [1, M, h, w] times the gain, and z, float32."""
+        h, w = self.latent_size(*pixels.shape[:2])
+        tiles = list(_tiles(h, w, pixels.shape[0] * pixels.shape[1]))
+        mixture = self._analysis_mixture(pixels, tiles)
+        y = torch.empty(1, self.config.M, h, w, device=self.device)
+        for rows, columns in tiles:
+            packet = self._packet(pixels, rows, columns)
+            if mixture is None:
+                mixture = self.g_a.mixture(packet)
+            tile = self.g_a(packet.to(self.dtype), mixture).float()
+            _paste(y, tile, rows, columns)
+        y *= self.gains.encoder(self._position(lambda_index))
+        return y, self.h_a(y.to(self.dtype)).float()
+
+    @torch.inference_mode()
+    def synthesise(self, y_hat: Tensor, height: int, width: int) -> Tensor:
+        """y_hat [1, M, h, w] from `dequantise` -> pixels uint8 [height, width, 3]."""
+        h, w = y_hat.shape[2:]
+        factor = self.config.latent_factor
+        mixture = self.g_s.mixture(y_hat)
+        pixels = torch.empty(factor * h, factor * w, 3, dtype=torch.uint8)
+        for rows, columns in _tiles(h, w, height * width):
+            seen = y_hat[
+                :, :, rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop
+            ]
+            packet = self.g_s(seen.to(self.dtype), mixture).float()
+            x_hat = self.lifting.inverse(packet) + 0.5
+            top, left = (factor * (s.start - s.seen_start) for s in (rows, columns))
+            bottom, right = (factor * (s.stop - s.seen_start) for s in (rows, columns))
+            inner = x_hat[0, :, top:bottom, left:right]
+            values = inner.clamp_(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0)
+            pixels[
+                factor * rows.start : factor * rows.stop,
+                factor * columns.start : factor * columns.stop,
+            ] = values.cpu()
+        return pixels[:height, :width]
+
+    @torch.inference_mode()
+    def dequantise(self, y_sixteenths: Tensor, lambda_index: int) -> Tensor:
+        """Integers of `latents.walk` -> y_hat [1, M, h, w], the scale the transforms know."""
+        return (y_sixteenths * 2.0**-MEAN_BITS) * self.gains.decoder(self._position(lambda_index))
+
+    def _position(self, lambda_index: int) -> Tensor:
+        lmbda = torch.tensor([index_to_lambda(lambda_index)], device=self.device)
+        return torch.log2(lmbda / index_to_lambda(0))
+
+    def _packet(self, pixels: Tensor, rows: _Span, columns: _Span) -> Tensor:
+        """Packet coefficients of one tile and its surroundings, float32."""
+        factor = self.config.latent_factor
+        top, bottom = factor * rows.seen_start, factor * rows.seen_stop
+        left, right = factor * columns.seen_start, factor * columns.seen_stop
+        window = pixels[top:bottom, left:right].to(self.device)
+        x = window.permute(2, 0, 1)[None].float().div_(255).sub_(0.5)
+        pad_bottom, pad_right = bottom - top - x.shape[2], right - left - x.shape[3]
+        if pad_bottom or pad_right:
+            x = F.pad(x, (0, pad_right, 0, pad_bottom), mode="replicate")
+        packet: Tensor = self.lifting(x)
+        return packet
+
+    def _analysis_mixture(self, pixels: Tensor, tiles: list[tuple[_Span, _Span]]) -> Tensor | None:
+        """The mixture of a tiled picture, from a first pass; None when one tile is all."""
+        if len(tiles) == 1 or self.g_a.attention is None:
+            return None
+        total, area = torch.zeros(1, self.config.packet_channels, device=self.device), 0
+        for rows, columns in tiles:
+            packet = self._packet(pixels, rows, columns)
+            top, left = (2 * (s.start - s.seen_start) for s in (rows, columns))
+            bottom, right = (2 * (s.stop - s.seen_start) for s in (rows, columns))
+            inner = packet[:, :, top:bottom, left:right]
+            total += pool(inner) * (inner.shape[2] * inner.shape[3])
+            area += inner.shape[2] * inner.shape[3]
+        mixture: Tensor = self.g_a.attention(total / area)
+        return mixture
+
+
+def _tiles(h: int, w: int, pixels: int) -> Iterator[tuple[_Span, _Span]]:
+    whole = pixels <= TILE_THRESHOLD
+    for rows in _spans(h, h if whole else TILE):
+        for columns in _spans(w, w if whole else TILE):
+            yield rows, columns
+
+
+def _spans(size: int, tile: int) -> Iterator[_Span]:
+    for start in range(0, size, tile):
+        stop = min(start + tile, size)
+        yield _Span(start, stop, max(0, start - HALO), min(size, stop + HALO))
+
+
+def _paste(y: Tensor, tile: Tensor, rows: _Span, columns: _Span) -> None:
+    top, left = rows.start - rows.seen_start, columns.start - columns.seen_start
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    y[:, :, rows.start : rows.stop, columns.start : columns.stop] = tile[
+        :, :, top : top + height, left : left + width
+    ]

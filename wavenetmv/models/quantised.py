@@ -1,0 +1,159 @@
+"""Convolutions that can run in exact integer arithmetic.
+
+What selects a probability must be the same integer on every machine, so the networks
+behind the entropy parameters exist twice:
+
+`FakeQuantConv2d`  the trainable one: float, with weights and activations rounded as the
+                   exact one rounds them when `fake_quant` is on (straight-through
+                   gradients; Jacob et al., CVPR 2018).
+`ExactConv2d`      the shipped one: float32 tensors that hold small integers.  Every
+                   partial sum stays below 2^24 in magnitude, so float32 represents it
+                   exactly and the result does not depend on summation order, threads,
+                   instruction set or device.  Rescaling is by powers of two, then floor
+                   and clamp: exact as well.
+
+A tensor of real values r travels as integers r / step with a power-of-two step.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EXACT_LIMIT = 1 << 24  # float32 holds every integer up to here
+WEIGHT_MAX = 127  # 8-bit weights
+
+# Hidden activations: 0..255 in steps of 1/32.
+ACTIVATION_MAX = 255
+ACTIVATION_BITS = 5
+# Outputs (entropy parameters): steps of 1/64, clamped far outside the useful range.
+OUTPUT_MAX = 1 << 20
+OUTPUT_BITS = 6
+
+
+def round_ste(x: Tensor) -> Tensor:
+    """Round half up; gradient of the identity."""
+    return x + (torch.floor(x + 0.5) - x).detach()
+
+
+class FakeQuantConv2d(nn.Conv2d):
+    """Convolution of the trainable entropy network.
+
+    input_bits   the input travels in steps of 2^-input_bits (one number, or one per channel)
+    input_max    largest magnitude of an input integer
+    hidden       True: clamped ReLU output (an activation); False: linear output (parameters)
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        *,
+        input_bits: int | tuple[int, ...] = ACTIVATION_BITS,
+        input_max: int | tuple[int, ...] = ACTIVATION_MAX,
+        hidden: bool,
+    ) -> None:
+        super().__init__(channels_in, channels_out, kernel, padding=kernel // 2)
+        self.hidden = hidden
+        self.fake_quant = False
+        if hidden:
+            # PyTorch's default shrinks a chain of ReLUs towards zero.
+            nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+        bits, largest = (
+            torch.tensor(value, dtype=torch.float32).expand(channels_in)
+            for value in (input_bits, input_max)
+        )
+        self.register_buffer("input_step", torch.exp2(-bits), persistent=False)
+        self.register_buffer("input_max", largest.clone(), persistent=False)
+        self.input_step: Tensor
+        self.input_max: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.weight, self.bias
+        assert bias is not None
+        if self.fake_quant:
+            exponent = self.weight_exponents()
+            unit = torch.exp2(exponent)[:, None, None, None] * self.input_step[:, None, None]
+            weight = round_ste(weight * unit) / unit
+            bias = round_ste(bias * torch.exp2(exponent)) / torch.exp2(exponent)
+        out = F.conv2d(x, weight, bias, padding=self.padding)
+        return self._quantise(out)
+
+    def _quantise(self, out: Tensor) -> Tensor:
+        if self.hidden:
+            out = out.clamp(0, ACTIVATION_MAX * 2.0**-ACTIVATION_BITS)
+        if not self.fake_quant:
+            return out
+        scale = 2.0 ** (ACTIVATION_BITS if self.hidden else OUTPUT_BITS)
+        return round_ste(out.float() * scale) / scale
+
+    @torch.no_grad()
+    def weight_exponents(self) -> Tensor:
+        """Per output channel the largest k for which round(w * step * 2^k) is exact to use.
+
+        Two bounds: 8-bit weights, and the sum of |weight| times the largest inputs, plus
+        bias and rounding term, below 2^24.
+        """
+        weight = self.weight.float() * self.input_step[:, None, None]
+        assert self.bias is not None
+        by_weight = WEIGHT_MAX / weight.abs().amax((1, 2, 3)).clamp_min(1e-12)
+        reach = (weight.abs().sum((2, 3)) * self.input_max).sum(1) + self.bias.float().abs()
+        # Half of the limit is left for rounding of weights, bias and the rounding term.
+        by_sum = EXACT_LIMIT / 2 / reach.clamp_min(1e-12)
+        return torch.floor(torch.log2(torch.minimum(by_weight, by_sum))).clamp(0, 20)
+
+
+class ExactConv2d(nn.Module):
+    """Integers in, integers out; see the module's docstring.
+
+    weight    int8 [C_out, C_in, k, k]
+    bias      int32 [C_out], rounding term included
+    exponent  int8 [C_out]: the accumulator counts steps of 2^-exponent
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, exponent: Tensor, hidden: bool) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.padding = weight.shape[-1] // 2
+        bits = ACTIVATION_BITS if hidden else OUTPUT_BITS
+        self.register_buffer("weight", weight.float(), persistent=False)
+        self.register_buffer("bias", bias.float(), persistent=False)
+        rescale = torch.exp2(bits - exponent.float())[:, None, None]
+        self.register_buffer("rescale", rescale, persistent=False)
+        self.weight: Tensor
+        self.bias: Tensor
+        self.rescale: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.conv2d(x, self.weight, self.bias, padding=self.padding)
+        out = out.mul_(self.rescale).floor_()
+        if self.hidden:
+            return out.clamp_(0, ACTIVATION_MAX)
+        return out.clamp_(-OUTPUT_MAX, OUTPUT_MAX)
+
+
+@torch.no_grad()
+def export_integers(layer: FakeQuantConv2d) -> dict[str, Tensor]:
+    """The integers of a trained layer: `weight` int8, `bias` int32, `exponent` int8.
+
+    Raises ValueError if a partial sum could reach 2^24.
+    """
+    exponent = layer.weight_exponents()
+    scale = torch.exp2(exponent)
+    real = layer.weight.float() * layer.input_step[:, None, None]
+    weight = torch.floor(real * scale[:, None, None, None] + 0.5)
+    assert layer.bias is not None
+    bits = ACTIVATION_BITS if layer.hidden else OUTPUT_BITS
+    # Adding half a step to the bias makes the floor after rescaling round to nearest.
+    half = torch.where(exponent > bits, torch.exp2(exponent - bits - 1), 0.0)
+    bias = torch.floor(layer.bias.float() * scale + 0.5) + half
+    reach = (weight.abs().sum((2, 3)).double() * layer.input_max).sum(1) + bias.abs()
+    if float(reach.max()) >= EXACT_LIMIT or float(weight.abs().max()) > WEIGHT_MAX:
+        raise ValueError(f"integer layer out of range: partial sums up to {float(reach.max()):.0f}")
+    return {
+        "weight": weight.to(torch.int8),
+        "bias": bias.to(torch.int32),
+        "exponent": exponent.to(torch.int8),
+    }

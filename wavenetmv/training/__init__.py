@@ -1,0 +1,1 @@
+"""Training in stages: wavelet, entropy model, everything, machine tasks."""

@@ -1,0 +1,35 @@
+"""From a training checkpoint to a weights file: integers, tables, hash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from wavenetmv.bitstream import default_scales, gaussian_tables
+from wavenetmv.errors import CheckpointError
+from wavenetmv.models.checkpoints import save_weights
+from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.registry import DEFAULT_NAME
+
+
+def load_checkpoint(path: Path) -> CodecModel:
+    """The averaged model of a trainer's checkpoint. Raises CheckpointError."""
+    try:
+        state = torch.load(path, weights_only=True)
+        model = CodecModel(ModelConfig.from_dict(state["config"]))
+        model.load_state_dict(state["ema"])
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"checkpoint {path}: {str(error).splitlines()[0]}") from error
+    return model.eval()
+
+
+def export(
+    checkpoint: Path, folder: Path, *, name: str = DEFAULT_NAME, description: str = ""
+) -> Path:
+    """Write the weights file of a checkpoint into `folder`; returns its path."""
+    radii, frequencies = gaussian_tables(default_scales())
+    tables = {"radii": torch.from_numpy(radii), "frequencies": torch.from_numpy(frequencies)}
+    model = load_checkpoint(checkpoint)
+    return save_weights(model, tables, folder, name=name, description=description)

@@ -1,0 +1,66 @@
+"""What each stage minimises: one function from a batch to a loss and what to log."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.types import LAMBDA_MIN
+
+# lambda 64..2048 of the command line times this is the field's lambda on 255^2 * mse:
+# 0.0016..0.0512, CompressAI's range.
+DISTORTION_SCALE = 255.0**2 / 40000.0
+# Rates and errors of all lambdas are brought to comparable size by sqrt(lambda), else the
+# highest lambdas would own the gradient.
+_REFERENCE_LAMBDA = 256.0
+
+
+@dataclass(frozen=True)
+class Measures:
+    loss: Tensor
+    y_bpp: float
+    z_bpp: float
+    psnr: float
+
+
+Objective = Callable[[CodecModel, Tensor, Tensor], Measures]
+
+
+def rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measures:
+    """Stage 2b: L = R + lambda * D over the whole network. x [B, 3, H, W] in [0, 1]."""
+    output = model(x, position)
+    mse = (x - output.x_hat).square().mean((1, 2, 3))
+    return _measures(x, output.y_bits, output.z_bits, mse, position)
+
+
+def latent_rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measures:
+    """Stage 2a: the same on the latents of the linear transform, which is frozen.
+
+    The transform is near-orthonormal, so the error of the latents is that of the pixels,
+    and no synthesis has to run.  Valid only while all residual blocks are zero.
+    """
+    with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+        y = model.g_a.down(model.lifting(x - 0.5))
+        dropped = ((x - 0.5).square().sum((1, 2, 3)) - y.square().sum((1, 2, 3))).clamp_min(0)
+    coded = model.entropy(y * model.gains.encoder(position), position)
+    error = (coded.y_hat * model.gains.decoder(position) - y).square().sum((1, 2, 3))
+    return _measures(x, coded.y_bits, coded.z_bits, (error + dropped) / x[0].numel(), position)
+
+
+def _measures(x: Tensor, y_bits: Tensor, z_bits: Tensor, mse: Tensor, position: Tensor) -> Measures:
+    pixels = x.shape[2] * x.shape[3]
+    lmbda = LAMBDA_MIN * torch.exp2(position)
+    weight = (_REFERENCE_LAMBDA / lmbda).sqrt()
+    rate = (y_bits + z_bits) / pixels
+    loss = (weight * (rate + lmbda * DISTORTION_SCALE * mse)).mean()
+    return Measures(
+        loss,
+        y_bits.detach().mean().item() / pixels,
+        z_bits.detach().mean().item() / pixels,
+        -10 * math.log10(max(mse.detach().mean().item(), 1e-12)),
+    )

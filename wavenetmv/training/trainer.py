@@ -1,0 +1,219 @@
+"""The training loop: one stage, by minutes or by steps, resumable at any moment."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.gains import ANCHOR_LAMBDAS
+from wavenetmv.training.cache import PictureCache
+from wavenetmv.training.objectives import Measures, Objective
+from wavenetmv.training.optimizers import Optimizer
+
+LOG_FIELDS = ("step", "minutes", "lr", "loss", "y_bpp", "z_bpp", "psnr", "images_per_s")
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How one stage runs. `minutes` or `steps` ends it; the other is None."""
+
+    minutes: float | None = None
+    steps: int | None = None
+    batch: int = 16
+    crop: int = 192  # pixels, a multiple of 64
+    lr: float = 6e-4
+    warmup_steps: int = 100
+    decay_from: float = 0.0  # share of the run after which the rate decays (cosine)
+    final_lr: float = 0.02  # share of `lr` at the end
+    clip: float = 1.0  # gradient norm
+    ema: float = 0.999
+    seed: int = 0
+    muon: bool = True
+    fake_quant_from: float = 2.0  # share of the run after which integers are simulated
+    fixed_position: float | None = None  # one lambda instead of all: log2(lambda / 64)
+    log_every: int = 50
+    checkpoint_minutes: float = 5.0
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.steps is None):
+            raise ValueError("give either minutes or steps")
+        if self.crop % 64:
+            raise ValueError(f"crop must be a multiple of 64, got {self.crop}")
+
+
+class Trainer:
+    """Trains `model` in place; `ema` is the averaged copy that is exported."""
+
+    def __init__(
+        self,
+        model: CodecModel,
+        objective: Objective,
+        config: StageConfig,
+        data: PictureCache,
+        out: Path,
+        report: Callable[[dict[str, float]], None] | None = None,
+    ) -> None:
+        self.model, self.objective, self.config = model, objective, config
+        self.data, self.out, self.report = data, out, report
+        self.ema = copy.deepcopy(model).requires_grad_(False)
+        self.optimizer = Optimizer(model, muon=config.muon)
+        self.rng = np.random.default_rng(config.seed)
+        torch.manual_seed(config.seed)
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.rollbacks = 0
+        self._recent: deque[tuple[float, ...]] = deque(maxlen=config.log_every)
+        self._good: dict[str, Any] | None = None
+
+    @property
+    def share(self) -> float:
+        """How much of the run is done, 0..1."""
+        if self.config.steps is not None:
+            return self.step / self.config.steps
+        assert self.config.minutes is not None
+        return self.elapsed_s / 60 / self.config.minutes
+
+    def learning_rate(self) -> float:
+        config, share = self.config, min(1.0, self.share)
+        warm = min(1.0, (self.step + 1) / config.warmup_steps)
+        decayed = max(0.0, (share - config.decay_from) / max(1e-9, 1 - config.decay_from))
+        cosine = 0.5 * (1 + math.cos(math.pi * decayed))
+        return config.lr * warm * (config.final_lr + (1 - config.final_lr) * cosine)
+
+    def run(self) -> None:
+        """Train until the stage's end; KeyboardInterrupt saves a checkpoint first."""
+        torch.set_flush_denormal(True)
+        self.model.train()
+        self.out.mkdir(parents=True, exist_ok=True)
+        saved_at = start = time.monotonic()
+        before = self.elapsed_s
+        try:
+            while self.share < 1:
+                self._one_step()
+                now = time.monotonic()
+                self.elapsed_s = before + now - start
+                if self.step % self.config.log_every == 0:
+                    self._log()
+                if now - saved_at > 60 * self.config.checkpoint_minutes:
+                    self.save()
+                    saved_at = now
+        finally:
+            self.save()
+
+    def _one_step(self) -> None:
+        config = self.config
+        quantise = self.share >= config.fake_quant_from
+        if quantise != self.model.entropy.fake_quant:
+            self.model.entropy.set_fake_quant(quantise)
+        x, position = self._batch()
+        with torch.autocast("cpu", torch.bfloat16):
+            measures = self.objective(self.model, x, position)
+        lr = self.learning_rate()
+        measures.loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        if not (torch.isfinite(norm) and torch.isfinite(measures.loss)):
+            self._roll_back()
+            return
+        self.optimizer.step(lr)
+        self.step += 1
+        self._average()
+        self._remember(measures, lr)
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        config = self.config
+        crops = self.data.crops(self.rng, config.batch, config.crop)
+        x = torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(255)
+        if config.fixed_position is not None:
+            return x, torch.full((config.batch,), config.fixed_position)
+        # Evenly spread over the range in every batch: less noise than independent draws.
+        top = len(ANCHOR_LAMBDAS) - 1
+        strata = (np.arange(config.batch) + self.rng.random(config.batch)) / config.batch
+        return x, torch.from_numpy(self.rng.permutation(strata) * top).float()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(
+            list(self.ema.parameters()), list(self.model.parameters()), 1 - decay
+        )
+
+    def _remember(self, measures: Measures, lr: float) -> None:
+        self._recent.append(
+            (lr, measures.loss.item(), measures.y_bpp, measures.z_bpp, measures.psnr)
+        )
+        if self.step % 200 == 0:
+            self._good = copy.deepcopy(self._state())
+
+    def _roll_back(self) -> None:
+        """A loss or gradient that is no number: back to the last good state."""
+        self.rollbacks += 1
+        self.model.zero_grad(set_to_none=True)
+        if self._good is not None:
+            keep = self.step
+            self._load(self._good)
+            # The random stream goes on, so the same batch does not come again.
+            self.rng = np.random.default_rng((self.config.seed, keep, self.rollbacks))
+        if self.report:
+            self.report({"step": self.step, "rollback": self.rollbacks})
+
+    def _log(self) -> None:
+        mean = np.mean(np.array(self._recent), 0)
+        patches = self.step * self.config.batch * (self.config.crop / 256) ** 2
+        values = (self.step, self.elapsed_s / 60, *mean, patches / max(self.elapsed_s, 1e-9))
+        row = dict(zip(LOG_FIELDS, values, strict=True))
+        path = self.out / "log.csv"
+        fresh = not path.exists()
+        with path.open("a", newline="") as sink:
+            writer = csv.DictWriter(sink, LOG_FIELDS)
+            if fresh:
+                writer.writeheader()
+            writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
+        if self.report:
+            self.report(row)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "rng": self.rng.bit_generator.state,
+            "torch_rng": torch.get_rng_state(),
+        }
+
+    def save(self) -> None:
+        """Write `checkpoint.pt` beside the log, by way of a temporary name."""
+        state = {"config": self.model.config.to_dict(), **self._state()}
+        temporary = self.out / "checkpoint.tmp"
+        torch.save(state, temporary)
+        temporary.replace(self.out / "checkpoint.pt")
+
+    def resume(self) -> bool:
+        """Continue from this run's own checkpoint, if there is one."""
+        path = self.out / "checkpoint.pt"
+        if not path.exists():
+            return False
+        self._load(torch.load(path, weights_only=True))
+        return True
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+        self.rng = np.random.default_rng()
+        self.rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch_rng"])
