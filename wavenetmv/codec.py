@@ -1,7 +1,7 @@
 """Pictures to stream bytes and back: the only module that knows models and bitstream.
 
-    Picture -> InferenceModel.analyse -> latents.walk(Quantise) -> ANS -> PictureStream -> bytes
-    bytes -> PictureStream -> latents.walk(_Dequantise) -> InferenceModel.synthesise -> Picture
+Picture -> InferenceModel.analyse -> latents.walk(Quantise) -> ANS -> PictureStream -> bytes
+bytes -> PictureStream -> latents.walk(_Dequantise) -> InferenceModel.synthesise -> Picture
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from wavenetmv.bitstream import (
 from wavenetmv.errors import CorruptStream, UsageFault
 from wavenetmv.models.checkpoints import load_weights
 from wavenetmv.models.device import choose_device, choose_dtype
+from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.inference import InferenceModel
 from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.models.registry import WeightsInfo, default_weights, find_weights, read_info
@@ -123,25 +124,31 @@ class PictureCodec:
         return model.dequantise(y_sixteenths, stream.header.lambda_index)
 
     def _encode(self, picture: Picture, lambda_index: int, alpha: bytes | None) -> bytes:
+        header = self._header(picture, lambda_index, alpha is not None)
         model, tables = self._load(self._info)
         pixels = torch.from_numpy(np.ascontiguousarray(picture.pixels))
         y, z = model.analyse(pixels, lambda_index)
         quantise = Quantise(y, z)
         walk(model.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise)
         steps = [(s.cpu().numpy(), i.cpu().numpy()) for s, i in quantise.coded]
-        header = StreamHeader(
-            width=picture.width,
-            height=picture.height,
-            model_id=self._info.model_id,
-            weights_hash=self._info.stream_hash,
-            lambda_index=lambda_index,
-            colour=picture.mode,
-            alpha=alpha is not None,
-        )
         frame = FramePayload(symbols_crc(s for s, _ in steps), encode_symbols(steps, tables))
         sink = io.BytesIO()
         write_picture_stream(sink, PictureStream(header, frame, picture.metadata, alpha))
         return sink.getvalue()
+
+    def _header(self, picture: Picture, lambda_index: int, alpha: bool) -> StreamHeader:
+        try:
+            return StreamHeader(
+                width=picture.width,
+                height=picture.height,
+                model_id=self._info.model_id,
+                weights_hash=self._info.stream_hash,
+                lambda_index=lambda_index,
+                colour=picture.mode,
+                alpha=alpha,
+            )
+        except ValueError as error:
+            raise UsageFault(f"picture cannot be encoded: {error}") from error
 
     def _decode_latents(
         self, data: bytes | BinaryIO, max_pixels: int
@@ -181,7 +188,11 @@ class _Dequantise:
         self._symbols: list[np.ndarray] = []
 
     def hyper(self, indexes: Tensor) -> Tensor:
-        return self._read(indexes)
+        z_hat = self._read(indexes)
+        # Beyond it h_s would leave exact arithmetic.
+        if int(z_hat.abs().max()) > Z_MAX:
+            raise CorruptStream(f"hyper-latent of magnitude {int(z_hat.abs().max())} > {Z_MAX}")
+        return z_hat
 
     def step(self, step: int, means: Tensor, indexes: Tensor) -> Tensor:
         return self._read(indexes)

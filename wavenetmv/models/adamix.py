@@ -34,7 +34,7 @@ class AdaMixConv2d(nn.Module):
         # One convolution per picture: a grouped one over the batch runs far slower on CPUs.
         pictures = [
             F.conv2d(picture, torch.tensordot(weights, self.weight, 1), b, padding=self.padding)
-            for picture, weights, b in zip(x.split(1), mixture, bias, strict=True)
+            for picture, weights, b in zip(torch.split(x, 1), mixture, bias, strict=True)
         ]
         return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
 

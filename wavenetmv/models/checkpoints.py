@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -116,8 +116,6 @@ def load_weights(path: Path) -> LoadedModel:
 
 
 def _read_config(path: Path) -> ModelConfig:
-    from safetensors import safe_open
-
     with safe_open(path, framework="numpy") as file:
         return ModelConfig.from_dict(parse_card(file.metadata() or {}, path)["config"])
 
@@ -130,7 +128,7 @@ def _load_float_parts(model: LoadedModel, tensors: Mapping[str, Tensor]) -> None
         "gains.": model.gains,
         _H_A: model.h_a,
     }
-    known = tuple(parts) + (PREFIX, TABLES)
+    known = (*parts, PREFIX, TABLES)
     if unknown := [key for key in tensors if not key.startswith(known)]:
         raise ValueError(f"unknown tensor {unknown[0]}")
     for prefix, module in parts.items():

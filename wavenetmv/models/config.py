@@ -30,12 +30,12 @@ class ModelConfig:
 
     @property
     def packet_channels(self) -> int:
-        return 3 * 4 ** len(self.lifting_hidden)
+        return 3 << 2 * len(self.lifting_hidden)
 
     @property
     def latent_factor(self) -> int:
         """Pixels per latent along a side."""
-        return 2 ** (len(self.lifting_hidden) + 1)
+        return 1 << len(self.lifting_hidden) + 1
 
     @property
     def downsampling_factor(self) -> int:

@@ -33,7 +33,7 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
 
 def _has_fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     if device.type != "cpu":
         return False
     # Without these instructions torch emulates bfloat16, slower than float32.  The probes

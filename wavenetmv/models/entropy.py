@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -53,13 +54,22 @@ class HyperAnalysis(nn.Sequential):
 
     def __init__(self, config: ModelConfig) -> None:
         N = config.N
-        super().__init__(
+        layers = (
             nn.Conv2d(config.M, N, 3, padding=1),
             nn.LeakyReLU(0.1, inplace=True),
             nn.Conv2d(N, N, 4, stride=2, padding=1),
             nn.LeakyReLU(0.1, inplace=True),
             nn.Conv2d(N, N, 4, stride=2, padding=1),
         )
+        super().__init__(*layers)
+
+    @property
+    def first(self) -> nn.Conv2d:
+        return cast(nn.Conv2d, self[0])
+
+    @property
+    def last(self) -> nn.Conv2d:
+        return cast(nn.Conv2d, self[-1])
 
 
 class HyperSynthesis(nn.Module):
@@ -207,18 +217,18 @@ def _cdf(x: Tensor) -> Tensor:
 
 class _LowerBound(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, bound: float) -> Tensor:  # type: ignore[no-untyped-def,override]
+    def forward(ctx, x: Tensor, bound: float) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.save_for_backward(x)
         ctx.bound = bound
         return x.clamp(min=bound)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def,override]
+    def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
         (x,) = ctx.saved_tensors
         return grad * ((x >= ctx.bound) | (grad < 0)), None
 
 
 def lower_bound(x: Tensor, bound: float) -> Tensor:
     """max(x, bound) whose gradient still lets x rise from below the bound."""
-    result: Tensor = _LowerBound.apply(x, bound)  # type: ignore[no-untyped-call]
+    result: Tensor = _LowerBound.apply(x, bound)
     return result

@@ -66,7 +66,7 @@ class ExactEntropyModel(nn.Module):
         """Raises KeyError or ValueError when `tensors` do not fit `config`."""
         super().__init__()
         self.config = config
-        self.h_s: HyperSynthesis = _exact(HyperSynthesis(config), tensors, "h_s.")
+        self.h_s = _exact(HyperSynthesis(config), tensors, "h_s.")
         self.contexts = nn.ModuleList(
             _exact(Context(config, step), tensors, f"contexts.{step - 1}.")
             for step in range(1, STEPS)
@@ -114,7 +114,7 @@ class ExactEntropyModel(nn.Module):
         return mean.to(torch.int32), index.clamp_(0, SCALE_LEVELS - 1).to(torch.uint8)
 
 
-def _exact(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> nn.Module:  # type: ignore[misc]
+def _exact(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> nn.Module:
     """`module` with every trainable convolution replaced by its exact form."""
     for name, layer in list(module.named_modules()):
         if not isinstance(layer, FakeQuantConv2d):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.entropy import INDEX_UNIT_BITS, index_of
@@ -57,22 +57,27 @@ def _initialise_entropy(model: CodecModel, energies: Tensor) -> None:
     entropy = model.entropy
     std = energies.sqrt() * _MIDDLE_GAIN
     # h_a looks at latents of comparable size.
-    first = entropy.h_a[0]
-    first.weight.mul_(2 / (1 + std)[None, :, None, None])  # type: ignore[operator,union-attr]
+    entropy.h_a.first.weight.mul_(2 / (1 + std)[None, :, None, None])
     units = index_of(std.clamp(0.12, 60.0)) / 2**INDEX_UNIT_BITS
     for head, start in zip(entropy.h_s.heads, units.chunk(len(entropy.h_s.heads)), strict=True):
-        head.weight.mul_(0.3)  # type: ignore[operator,union-attr]
-        head.bias.zero_()  # type: ignore[operator,union-attr]
-        head.bias[len(start) :] = start  # type: ignore[index,operator,union-attr]
+        bias = _shrink(head, 0.3)
+        bias[len(start) :] = start
     for context in entropy.contexts:
-        for head in context.heads:  # type: ignore[union-attr]
-            head.weight.mul_(0.1)  # type: ignore[operator,union-attr]
-            head.bias.zero_()  # type: ignore[operator,union-attr]
+        for head in context.get_submodule("heads").children():
+            _shrink(head, 0.1)
+
+
+def _shrink(head: nn.Module, factor: float) -> Tensor:
+    """Weights times `factor`, bias zero; returns the bias."""
+    assert isinstance(head, nn.Conv2d)
+    assert head.bias is not None
+    head.weight.mul_(factor)
+    return head.bias.zero_()
 
 
 def _calibrate_hyper_analysis(model: CodecModel, y: Tensor) -> None:
-    h_a = model.entropy.h_a
-    z = h_a(y * _MIDDLE_GAIN)
-    last = h_a[-1]
-    last.weight.mul_(_Z_STD / z.std((0, 2, 3))[:, None, None, None])  # type: ignore[operator,union-attr]
-    last.bias.zero_()  # type: ignore[operator,union-attr]
+    last = model.entropy.h_a.last
+    z = model.entropy.h_a(y * _MIDDLE_GAIN)
+    last.weight.mul_(_Z_STD / z.std((0, 2, 3))[:, None, None, None])
+    assert last.bias is not None
+    last.bias.zero_()

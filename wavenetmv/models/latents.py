@@ -17,7 +17,7 @@ from wavenetmv.models.entropy import MEAN_BITS, Z_MAX
 from wavenetmv.models.exact import ExactEntropyModel
 from wavenetmv.models.partition import STEPS, gather, scatter_
 
-MAX_LATENT = 1 << 20  # sixteenths stay below 2^24 with room for the mean
+MAX_SYMBOL = (1 << 20) - 1  # docs/FORMAT.md section 6: what a stream can carry
 
 
 class Exchange(Protocol):
@@ -64,7 +64,6 @@ class Quantise:
 
     def step(self, step: int, means: Tensor, indexes: Tensor) -> Tensor:
         residual = gather(self.y, step) - means * 2.0**-MEAN_BITS
-        symbols = torch.floor(residual + 0.5).clamp_(-MAX_LATENT + 1, MAX_LATENT - 1)
-        symbols = symbols.to(torch.int32)
+        symbols = torch.floor(residual + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int32)
         self.coded.append((symbols.flatten(), indexes.flatten()))
         return symbols

@@ -150,7 +150,7 @@ class LiftingLevel(nn.Module):
 
 def _run(network: nn.Sequential, x: Tensor) -> Tensor:
     """The networks may run in bfloat16 while the wavelet itself stays in float32."""
-    out: Tensor = network(x.to(network[0].weight.dtype))
+    out: Tensor = network(x.to(next(network.parameters()).dtype))
     return out
 
 

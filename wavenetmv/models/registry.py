@@ -40,7 +40,7 @@ class WeightsInfo:
     sha256: str  # hex
     licence: str
     parameters: int
-    bytes: int
+    file_bytes: int
     description: str
 
     @property
@@ -54,8 +54,8 @@ def list_weights() -> list[WeightsInfo]:
 
     Raises CheckpointError when one of them is damaged.
     """
-    folders = [_SHIPPED]
-    folders += [Path(part) for part in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep) if part]
+    more = os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep)
+    folders = [_SHIPPED, *(Path(part) for part in more if part)]
     return [
         read_info(path) for folder in folders for path in sorted(folder.glob("*.safetensors"))
     ]
@@ -94,10 +94,7 @@ def read_info(path: Path) -> WeightsInfo:
 @lru_cache(maxsize=32)
 def _read_info(path: Path, _mtime_ns: int, size: int) -> WeightsInfo:
     # The hash comes before anything in the file is believed.
-    with path.open("rb") as source:
-        sha256 = hashlib.file_digest(source, "sha256").hexdigest() if hasattr(
-            hashlib, "file_digest"
-        ) else hashlib.sha256(source.read()).hexdigest()  # fmt: skip
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     named = path.stem.rpartition("-")[2]
     if not sha256.startswith(named) or len(named) < 8:
         raise CheckpointError(f"weights {path}: name says hash {named}, content has {sha256[:16]}")
@@ -114,7 +111,7 @@ def _read_info(path: Path, _mtime_ns: int, size: int) -> WeightsInfo:
         sha256=sha256,
         licence=card["licence"],
         parameters=card["parameters"],
-        bytes=size,
+        file_bytes=size,
         description=card["description"],
     )
 

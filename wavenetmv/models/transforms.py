@@ -1,6 +1,7 @@
 """Analysis g_a: pixels to latents. Synthesis g_s: latents to pixels.
 
-    x [B, 3, H, W]  lifting packet  [B, 192, H/8, W/8]  blocks  2x2 step  [B, M, H/16, W/16]  blocks  y
+    x [B, 3, H, W] -> lifting packet [B, 192, H/8, W/8] -> blocks
+      -> 2x2 step [B, M, H/16, W/16] -> blocks -> y
 
 Both share the lifting networks, so that learning them cannot break their inverse, and
 both are linear (wavelet packet, then the 2x2 step) plus residual blocks whose last
@@ -29,7 +30,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.first(F.leaky_relu(x, NEGATIVE_SLOPE))
-        return x + self.last(F.leaky_relu(inner, NEGATIVE_SLOPE, inplace=True))
+        out: Tensor = x + self.last(F.leaky_relu(inner, NEGATIVE_SLOPE, inplace=True))
+        return out
 
 
 class AdaMixBlock(nn.Module):
@@ -43,7 +45,8 @@ class AdaMixBlock(nn.Module):
 
     def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
         inner = self.first(F.leaky_relu(x, NEGATIVE_SLOPE), mixture)
-        return x + self.last(F.leaky_relu(inner, NEGATIVE_SLOPE, inplace=True))
+        out: Tensor = x + self.last(F.leaky_relu(inner, NEGATIVE_SLOPE, inplace=True))
+        return out
 
 
 class AnalysisTransform(nn.Module):

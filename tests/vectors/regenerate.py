@@ -1,0 +1,199 @@
+"""Golden vectors: what streams of format version 1 look like for ever.
+
+    python tests/vectors/regenerate.py            says which vectors are missing or would change
+    python tests/vectors/regenerate.py --write    writes those
+
+A changed vector is a changed format: bump the version in docs/FORMAT.md first. A vector that
+may not change because only decoding it is normative is named in DECODE_ONLY.
+
+To add vectors, add a function to BUILDERS that returns {file name: bytes}.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from wavenetmv import bitstream
+from wavenetmv.bitstream import planes
+from wavenetmv.types import ColourMode, Metadata, MetadataKind
+
+VECTORS = Path(__file__).parent
+
+WEIGHTS_HASH = bytes.fromhex("0123456789abcdef")
+
+
+# --- container ------------------------------------------------------------------------
+
+
+def minimal_picture() -> bitstream.PictureStream:
+    """Nothing optional, and an entropy-coded part of zero bytes."""
+    header = bitstream.StreamHeader(1, 1, 0, WEIGHTS_HASH, 0)
+    return bitstream.PictureStream(header, bitstream.FramePayload(0, b""))
+
+
+def full_picture() -> bitstream.PictureStream:
+    """Every optional part; chunks short enough to be stored rather than deflated."""
+    header = bitstream.StreamHeader(
+        width=768,
+        height=512,
+        model_id=7,
+        weights_hash=WEIGHTS_HASH,
+        lambda_index=192,
+        colour=ColourMode.GREY,
+        alpha=True,
+        profile=bitstream.Profile.MACHINE,
+    )
+    metadata = (
+        Metadata(MetadataKind.EXIF, b"II*\0"),
+        Metadata(MetadataKind.TEXT, b"Author\0me"),
+        Metadata(MetadataKind.TEXT, b"Empty\0"),
+    )
+    alpha = bitstream.encode_plane(np.full((512, 768), 200, np.uint8))
+    frame = bitstream.FramePayload(0xCAFEF00D, bytes(range(1, 33)))
+    return bitstream.PictureStream(header, frame, metadata, alpha)
+
+
+def deflated_picture() -> bitstream.PictureStream:
+    """A metadata chunk that is worth deflating."""
+    header = bitstream.StreamHeader(3, 2, 0, WEIGHTS_HASH, 320)
+    metadata = (Metadata(MetadataKind.XMP, b"<x:xmpmeta/>" * 20),)
+    return bitstream.PictureStream(header, bitstream.FramePayload(1, b"\1"), metadata)
+
+
+def to_bytes(stream: bitstream.PictureStream) -> bytes:
+    sink = io.BytesIO()
+    bitstream.write_picture_stream(sink, stream)
+    return sink.getvalue()
+
+
+def container_vectors() -> dict[str, bytes]:
+    return {
+        "picture_minimal.wmv": to_bytes(minimal_picture()),
+        "picture_full.wmv": to_bytes(full_picture()),
+        "picture_deflated.wmv": to_bytes(deflated_picture()),
+    }
+
+
+def invalid_vectors() -> dict[str, bytes]:
+    """Whole files that must be refused; tests/bitstream/test_vectors.py says with which words."""
+    good = to_bytes(full_picture())
+    video = io.BytesIO()
+    writer = bitstream.StreamWriter(video)
+    timing = bitstream.VideoTiming(0, 30000, 1001)
+    bitstream.write_header(writer, bitstream.StreamHeader(1, 1, 0, WEIGHTS_HASH, 0, video=timing))
+    bitstream.write_end(writer)
+    return {
+        "invalid/empty.wmv": b"",
+        "invalid/windows_media.wmv": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + b"\0" * 14,
+        "invalid/crlf_to_lf.wmv": good.replace(b"\r\n", b"\n"),
+        "invalid/lf_to_crlf.wmv": good.replace(b"\n", b"\r\n"),
+        "invalid/version_2.wmv": good[:8] + b"\2" + good[9:],
+        "invalid/cut_in_intra.wmv": good[:-30],
+        "invalid/no_end.wmv": good[:-5],
+        "invalid/appended.wmv": good + b"\0",
+        "invalid/header_bit.wmv": good[:21] + bytes([good[21] ^ 1]) + good[22:],
+        "invalid/video.wmv": video.getvalue(),
+    }
+
+
+# --- alpha planes ---------------------------------------------------------------------
+
+
+def sample_plane() -> np.ndarray:
+    """uint8 [40, 64]: a soft-edged disc on a ramp, in integers alone."""
+    y, x = np.mgrid[:40, :64]
+    return np.clip(900 - (x - 32) ** 2 - (y - 20) ** 2 + x, 0, 255).astype(np.uint8)
+
+
+def plane_vectors() -> dict[str, bytes]:
+    plane = sample_plane()
+    vectors = {
+        "plane_constant.bin": bitstream.encode_plane(np.full((40, 64), 7, np.uint8)),
+        "plane_stored.bin": bytes([planes.PlaneCoder.STORED << 4]) + plane.tobytes(),
+    }
+    for chosen in planes.PlaneFilter:
+        residual = planes._apply(plane, chosen).tobytes()
+        name = chosen.name.lower()
+        deflated, lzma2 = planes.deflate(residual), planes._lzma2(residual)
+        vectors[f"plane_deflate_{name}.bin"] = bytes([2 << 4 | chosen]) + deflated
+        vectors[f"plane_lzma2_{name}.bin"] = bytes([3 << 4 | chosen]) + lzma2
+    return vectors
+
+
+# --- entropy coding -------------------------------------------------------------------
+
+
+def sample_steps() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Five steps of symbols and indexes from integer arithmetic: escapes, an empty step."""
+    steps = []
+    state = 1
+    for size in (24, 0, 150, 150, 150):
+        values = []
+        for _ in range(2 * size):
+            state = (state * 6364136223846793005 + 1442695040888963407) % (1 << 64)
+            values.append(state >> 40)
+        indexes = np.array(values[:size], np.int64) % 64
+        spread = 1 + indexes**2 // 32
+        symbols = np.array(values[size:], np.int64) % (2 * spread + 1) - spread
+        steps.append((symbols.astype(np.int32), indexes.astype(np.uint8)))
+    steps[2][0][:4] = [bitstream.MAX_SYMBOL, -bitstream.MAX_SYMBOL, 3000, -600]
+    return steps
+
+
+def entropy_vectors() -> dict[str, bytes]:
+    """entropy_tables.npz is input as well: once stored, it is not made anew."""
+    tables_file = VECTORS / "entropy_tables.npz"
+    if tables_file.exists():
+        packed = tables_file.read_bytes()
+    else:
+        radii, frequencies = bitstream.gaussian_tables(bitstream.default_scales())
+        sink = io.BytesIO()
+        np.savez_compressed(sink, radii=radii, frequencies=frequencies)
+        packed = sink.getvalue()
+    stored = np.load(io.BytesIO(packed))
+    tables = bitstream.ScaleTables.from_arrays(stored["radii"], stored["frequencies"])
+    return {
+        "entropy_tables.npz": packed,
+        "entropy_steps.bin": bitstream.encode_symbols(sample_steps(), tables),
+    }
+
+
+BUILDERS: list[Callable[[], dict[str, bytes]]] = [
+    container_vectors,
+    invalid_vectors,
+    plane_vectors,
+    entropy_vectors,
+]
+
+# Deflate and LZMA2 encoders may find other bytes for the same data in another release.
+DECODE_ONLY = {"picture_deflated.wmv"} | {
+    f"plane_{coder}_{chosen.name.lower()}.bin"
+    for coder in ("deflate", "lzma2")
+    for chosen in planes.PlaneFilter
+}
+
+
+def build_all() -> dict[str, bytes]:
+    """Every vector as this build writes it, by file name relative to this folder."""
+    return {name: data for builder in BUILDERS for name, data in builder().items()}
+
+
+def main() -> None:
+    write = sys.argv[1:] == ["--write"]
+    for name, data in build_all().items():
+        path = VECTORS / name
+        if path.exists() and (path.read_bytes() == data or name in DECODE_ONLY):
+            continue
+        print("changed" if path.exists() else "missing", name, "(written)" if write else "")
+        if write:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

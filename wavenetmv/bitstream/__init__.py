@@ -1,0 +1,87 @@
+"""Bytes to dataclasses and integers, and back. The format is defined by docs/FORMAT.md."""
+
+from __future__ import annotations
+
+from wavenetmv.bitstream.container import (
+    PictureStream,
+    read_picture_stream,
+    write_picture_stream,
+)
+from wavenetmv.bitstream.entropy import (
+    MAX_SYMBOL,
+    SymbolDecoder,
+    encode_symbols,
+    ideal_bits,
+    symbols_crc,
+)
+from wavenetmv.bitstream.framing import StreamReader, StreamWriter
+from wavenetmv.bitstream.header import (
+    FORMAT_VERSION,
+    MAGIC,
+    Profile,
+    StreamHeader,
+    VideoTiming,
+    read_header,
+    write_header,
+)
+from wavenetmv.bitstream.inspection import PacketInfo, StreamInfo, inspect
+from wavenetmv.bitstream.packets import (
+    Packet,
+    PacketKind,
+    read_packets,
+    write_end,
+    write_packet,
+)
+from wavenetmv.bitstream.payloads import (
+    FramePayload,
+    pack_frame,
+    pack_metadata,
+    unpack_frame,
+    unpack_metadata,
+)
+from wavenetmv.bitstream.planes import decode_plane, encode_plane
+from wavenetmv.bitstream.tables import (
+    SCALE_COUNT,
+    ScaleTables,
+    default_scales,
+    gaussian_tables,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "MAGIC",
+    "MAX_SYMBOL",
+    "SCALE_COUNT",
+    "FramePayload",
+    "Packet",
+    "PacketInfo",
+    "PacketKind",
+    "PictureStream",
+    "Profile",
+    "ScaleTables",
+    "StreamHeader",
+    "StreamInfo",
+    "StreamReader",
+    "StreamWriter",
+    "SymbolDecoder",
+    "VideoTiming",
+    "decode_plane",
+    "default_scales",
+    "encode_plane",
+    "encode_symbols",
+    "gaussian_tables",
+    "ideal_bits",
+    "inspect",
+    "pack_frame",
+    "pack_metadata",
+    "read_header",
+    "read_packets",
+    "read_picture_stream",
+    "symbols_crc",
+    "unpack_frame",
+    "unpack_metadata",
+    "write_end",
+    "write_header",
+    "write_packet",
+    "write_picture_stream",
+]
