@@ -1,7 +1,7 @@
 """Golden vectors: what streams of format version 1 look like for ever.
 
-    python tests/vectors/regenerate.py            says which vectors are missing or would change
-    python tests/vectors/regenerate.py --write    writes those
+    python -m tests.vectors.regenerate            says which vectors are missing or would change
+    python -m tests.vectors.regenerate --write    writes those
 
 A changed vector is a changed format: bump the version in docs/FORMAT.md first. A vector that
 may not change because only decoding it is normative is named in DECODE_ONLY.
@@ -12,14 +12,17 @@ To add vectors, add a function to BUILDERS that returns {file name: bytes}.
 from __future__ import annotations
 
 import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from wavenetmv import bitstream
 from wavenetmv.bitstream import planes
+from wavenetmv.models.registry import SEARCH_VARIABLE
 from wavenetmv.types import ColourMode, Metadata, MetadataKind
 
 VECTORS = Path(__file__).parent
@@ -163,15 +166,61 @@ def entropy_vectors() -> dict[str, bytes]:
     }
 
 
+# --- the whole codec ------------------------------------------------------------------
+
+
+def sample_pixels() -> np.ndarray:
+    """uint8 [70, 90, 3]: smooth waves and one sharp edge, in integers alone."""
+    y, x = np.mgrid[:70, :90]
+    planes_of = [(x * x // 7 + (3 + k) * y) % 256 for k in range(3)]
+    pixels = np.abs(np.stack(planes_of, 2) - 128) + 64
+    pixels[20:50, 30:60] = (250, 20, 90)
+    return pixels.astype(np.uint8)
+
+
+def codec_vectors() -> dict[str, bytes]:
+    """Weights and stream are input once stored: floating point made them."""
+    from tests.tiny import save_tiny
+    from wavenetmv.codec import PictureCodec
+    from wavenetmv.types import Picture
+
+    weights = next(VECTORS.glob("tiny-*.safetensors"), None) or save_tiny(VECTORS)
+    codec = PictureCodec("cpu", weights=weights, precision="float32")
+    stored = VECTORS / "codec_picture.wmv"
+    data = stored.read_bytes() if stored.exists() else codec.encode(Picture(sample_pixels()), 1024)
+    with weights_folder(VECTORS):
+        latents, picture = codec.decode_integers(data), codec.decode(data)
+    return {
+        "codec_picture.wmv": data,
+        "codec_sixteenths.bin": latents.astype("<i4").tobytes(),
+        "codec_pixels.bin": picture.pixels.tobytes(),
+    }
+
+
+@contextmanager
+def weights_folder(folder: Path) -> Iterator[None]:
+    """Streams find their weights in `folder` too."""
+    before = os.environ.get(SEARCH_VARIABLE)
+    os.environ[SEARCH_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ[SEARCH_VARIABLE]
+        if before is not None:
+            os.environ[SEARCH_VARIABLE] = before
+
+
 BUILDERS: list[Callable[[], dict[str, bytes]]] = [
     container_vectors,
     invalid_vectors,
     plane_vectors,
     entropy_vectors,
+    codec_vectors,
 ]
 
 # Deflate and LZMA2 encoders may find other bytes for the same data in another release.
-DECODE_ONLY = {"picture_deflated.wmv"} | {
+# Pixels may differ in the last bit from machine to machine.
+DECODE_ONLY = {"picture_deflated.wmv", "codec_pixels.bin"} | {
     f"plane_{coder}_{chosen.name.lower()}.bin"
     for coder in ("deflate", "lzma2")
     for chosen in planes.PlaneFilter

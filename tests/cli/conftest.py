@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from wavenetmv import api
+from wavenetmv.cli.app import app
+from wavenetmv.models.registry import DEFAULT_NAME, list_weights
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    raw: bytes
+    err: str
+
+    def failed_with(self, code: int, text: str) -> None:
+        """Exit code, exactly one line on stderr, and what it says."""
+        assert self.code == code, self.err
+        (line,) = self.err.splitlines()
+        assert line.startswith("wmv: ")
+        assert text in line
+
+
+@pytest.fixture(autouse=True)
+def codec(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`wavenetmv.codec` with the trained weights, or a stand-in where there are none."""
+    if any(weights.name == DEFAULT_NAME for weights in list_weights()):
+        return importlib.import_module("wavenetmv.codec")
+    path = Path(__file__).with_name("fake_codec.py")
+    spec = importlib.util.spec_from_file_location("wavenetmv.codec", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "wavenetmv.codec", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(api, "_engines", {})
+    return module
+
+
+@pytest.fixture
+def wmv() -> Callable[..., Result]:
+    """The command in this process, as `wmv *arguments < stdin`."""
+
+    def run(*arguments: object, stdin: bytes = b"") -> Result:
+        result = CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Result(result.exit_code, result.stdout, result.stdout_bytes, result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def picture(photographs: Path) -> Image.Image:
+    """96x80 of a real cat, without its metadata."""
+    with Image.open(photographs / "chelsea.png") as image:
+        return Image.fromarray(np.asarray(image)[80:160, 120:216])
+
+
+@pytest.fixture
+def photo(tmp_path: Path, picture: Image.Image) -> Path:
+    path = tmp_path / "photo.png"
+    picture.save(path)
+    return path
+
+
+@pytest.fixture
+def stream(photo: Path, wmv: Callable[..., Result]) -> Path:
+    """photo.wmv, with photo.png gone."""
+    assert wmv("encode", photo).code == 0
+    photo.unlink()
+    return photo.with_suffix(".wmv")
+
+
+@pytest.fixture
+def psnr() -> Callable[[object, object], float]:
+    def measure(a: object, b: object) -> float:
+        error = np.asarray(a, float) - np.asarray(b, float)
+        return float(10 * np.log10(255**2 / np.mean(error**2)))
+
+    return measure

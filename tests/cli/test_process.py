@@ -1,0 +1,147 @@
+"""The installed `wmv` in a process of its own: what only shows there."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+_SCRIPT = Path(sys.executable).with_name("wmv")
+# An uninstalled working copy has no script yet.
+WMV = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "wavenetmv"]
+
+
+def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+    command = [*WMV, *(str(each) for each in arguments)]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
+
+
+def test_version_help_and_usage():
+    assert run("--version").stdout == b"wmv 0.1.0\n"
+    assert b"encode" in run("--help").stdout
+    assert run("--no-such-option").returncode == 2
+    assert run("no-such-command").returncode == 2
+
+
+def test_errors_are_one_line_without_traceback(tmp_path):
+    bad = tmp_path / "a b.png"
+    bad.write_bytes(b"text")
+    result = run("encode", bad)
+    assert result.returncode == 1
+    assert result.stdout == b""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(b"wmv: ")
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    name = os.fsencode(tmp_path) + b"/\xff\xfe.png"
+    Path(os.fsdecode(name)).write_bytes(b"text")
+    result = run("encode", os.fsdecode(name), env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 1
+    assert b"Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_stops_early(tmp_path):
+    source = Path(__file__).parent.parent / "vectors" / "picture_full.wmv"
+    many = [str(source)] * 400
+    with subprocess.Popen(
+        [*WMV, "info", *many], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait(30) == 1
+    assert errors == b""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted(number, code, tmp_path):
+    with subprocess.Popen(
+        [*WMV, "encode", "-", "-o", str(tmp_path / "a.wmv")],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b"\x89PNG")
+        process.stdin.flush()
+        _wait_until_reading(process.pid)
+        process.send_signal(number)
+        assert process.wait(30) == code
+        assert b"Traceback" not in process.stderr.read()
+    assert os.listdir(tmp_path) == []
+
+
+def _wait_until_reading(pid: int) -> None:
+    """Until Pillow is loaded, that is just before the read from the pipe."""
+    maps = Path(f"/proc/{pid}/maps")
+    if not maps.exists():
+        time.sleep(2)
+        return
+    for _ in range(100):
+        if "_imagingcms" in maps.read_text():
+            break
+        time.sleep(0.05)
+    time.sleep(0.3)
+
+
+PROGRESS = """
+import sys, time
+from wavenetmv.cli import progress
+progress.DELAY_S = {delay}
+with progress.progress(3) as step:
+    for name in ("first", "second", "third"):
+        step(name)
+        time.sleep(0.15)
+        print("said", name)
+"""
+
+
+def on_a_terminal(delay: float) -> tuple[bytes, bytes]:
+    """What the bar's process writes to stdout, a pipe, and to stderr, a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRESS.format(delay=delay)], stdout=subprocess.PIPE, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(ours)
+    out, _ = process.communicate(timeout=30)
+    return out, shown
+
+
+def test_progress_shows_on_a_terminal_after_a_while():
+    out, shown = on_a_terminal(delay=0.05)
+    assert out.split() == b"said first said second said third".split()
+    assert b"second" in shown
+    assert b"/3" in shown
+    out, shown = on_a_terminal(delay=30)
+    assert out.split() == b"said first said second said third".split()
+    assert shown == b""
+
+
+def test_no_progress_without_a_terminal():
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRESS.format(delay=0)],
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    assert result.stderr == b""

@@ -1,0 +1,90 @@
+"""The integer path: exact in float32, equal to what training simulates, bounded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tests.tiny import tiny_model
+from wavenetmv.models.entropy import MEAN_BITS
+from wavenetmv.models.exact import ExactEntropyModel, export_entropy
+from wavenetmv.models.latents import Quantise, walk
+from wavenetmv.models.quantised import (
+    EXACT_LIMIT,
+    ExactConv2d,
+    FakeQuantConv2d,
+    export_integers,
+)
+
+
+def exact_of(layer: FakeQuantConv2d) -> ExactConv2d:
+    return ExactConv2d(**export_integers(layer), hidden=layer.hidden)
+
+
+@pytest.mark.parametrize("channels", [8, 128, 448])
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("hidden", [True, False])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_exact_convolution_equals_float64(channels, kernel, hidden, layout):
+    torch.manual_seed(channels + kernel)
+    layer = FakeQuantConv2d(channels, 24, kernel, hidden=hidden)
+    torch.nn.init.normal_(layer.weight, std=3.0)  # far larger than training makes them
+    exact = exact_of(layer)
+    x = torch.randint(0, 256, (1, channels, 9, 11)).float().to(memory_format=layout)
+    reference = F.conv2d(
+        x.double(), exact.weight.double(), exact.bias.double(), padding=exact.padding
+    )
+    assert reference.abs().max() < EXACT_LIMIT
+    expected = torch.floor(reference * exact.rescale.double())
+    expected = expected.clamp(0, 255) if hidden else expected.clamp(-(1 << 20), 1 << 20)
+    assert torch.equal(exact(x).double(), expected)
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_simulated_quantisation_equals_the_exact_layer(hidden):
+    torch.manual_seed(1)
+    layer = FakeQuantConv2d(32, 16, 3, hidden=hidden)
+    layer.fake_quant = True
+    integers = torch.randint(0, 256, (2, 32, 8, 8)).float()
+    simulated = layer(integers * layer.input_step[:, None, None])
+    steps = 32 if hidden else 64
+    assert torch.equal(simulated * steps, exact_of(layer)(integers))
+
+
+def test_export_refuses_sums_that_float32_cannot_hold():
+    layer = FakeQuantConv2d(8, 4, 1, hidden=True)
+    torch.nn.init.constant_(layer.bias, 3e7)
+    with pytest.raises(ValueError, match="out of range"):
+        export_integers(layer)
+
+
+@pytest.mark.parametrize("lambda_index", [0, 100, 320])
+def test_walk_equals_the_simulated_training_model(lambda_index):
+    """Same latents, sixteenth for sixteenth: training sees what the stream will hold."""
+    model = tiny_model()
+    model.entropy.set_fake_quant(True)
+    rng = np.random.default_rng(3)
+    y = torch.from_numpy(rng.normal(scale=3, size=(1, 16, 12, 8))).float()
+    position = torch.tensor([lambda_index / 64])
+    with torch.no_grad():
+        coded = model.entropy(y, position)
+        z = model.entropy.h_a(y)
+    exact = ExactEntropyModel(model.config, export_entropy(model.entropy))
+    quantise = Quantise(y, z)
+    sixteenths = walk(exact, (12, 8), lambda_index, quantise)
+    assert torch.equal(sixteenths * 2.0**-MEAN_BITS, coded.y_hat)
+    assert len(quantise.coded) == 5
+    assert sum(symbols.numel() for symbols, _ in quantise.coded) == y.numel() + z.numel()
+
+
+def test_z_indexes_interpolate_in_integers():
+    model = tiny_model()
+    tensors = export_entropy(model.entropy)
+    tensors["entropy.z_index"][0], tensors["entropy.z_index"][1] = 10, 20
+    exact = ExactEntropyModel(model.config, tensors)
+    found = [int(exact.z_indexes(i)[0]) for i in (0, 3, 4, 32, 61, 64)]
+    assert found == [10, 10, 11, 15, 20, 20]
+    with pytest.raises(ValueError, match="321"):
+        exact.z_indexes(321)

@@ -1,0 +1,73 @@
+"""Tiles: the transforms reach less far than the overlap, and no seam shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny import save_tiny
+from wavenetmv.models import inference
+from wavenetmv.models.checkpoints import load_weights
+from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.inference import HALO, InferenceModel
+from wavenetmv.models.lifting import LiftingPacket
+from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> InferenceModel:
+    path = save_tiny(tmp_path_factory.mktemp("weights"))
+    return InferenceModel(load_weights(path), CPU, torch.float32)
+
+
+def waves(height: int, width: int) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    planes = [np.sin(rows / 9 + k) + np.cos(columns / (7 + k)) for k in range(3)]
+    return np.uint8(127.5 + 60 * np.stack(planes, 2))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 64), (65, 200), (300, 130)])
+def test_tiles_equal_one_pass(model, monkeypatch, size):
+    pixels = torch.from_numpy(waves(*size))
+    y, z = model.analyse(pixels, 192)
+    y_hat = model.dequantise(torch.round(16 * y), 192)
+    whole = model.synthesise(y_hat, *size)
+    assert whole.shape == (*size, 3)
+    monkeypatch.setattr(inference, "TILE_THRESHOLD", 0)
+    monkeypatch.setattr(inference, "TILE", 4)
+    tiled_y, tiled_z = model.analyse(pixels, 192)
+    assert (tiled_y - y).abs().max() < 1e-3
+    assert (tiled_z - z).abs().max() < 1e-3
+    tiled = model.synthesise(y_hat, *size)
+    assert (tiled.int() - whole.int()).abs().max() <= 1
+
+
+def reach(function, size: int, factor: float) -> float:
+    """How far, in latents, an output sees an input: from the gradient's support."""
+    x = torch.randn(1, *size, requires_grad=True)
+    out = function(x)
+    middle = [n // 2 for n in out.shape[2:]]
+    out[:, :, middle[0], middle[1]].sum().backward()
+    rows = x.grad.abs().sum((0, 1, 3)).nonzero().flatten()
+    centre = x.shape[2] / 2
+    return float(max(centre - rows[0], rows[-1] + 1 - centre) * factor)
+
+
+def test_overlap_covers_the_reach_of_the_shipped_shape():
+    """With the default depth, but narrow, and with every weight in use."""
+    config = ModelConfig(
+        M=8, fine_width=4, coarse_width=4, adamix_width=4, lifting_hidden=(0, 4, 4)
+    )
+    lifting = LiftingPacket(config.lifting_hidden, config.base)
+    g_a, g_s = AnalysisTransform(config), SynthesisTransform(config)
+    for parameter in [*lifting.parameters(), *g_a.parameters(), *g_s.parameters()]:
+        torch.nn.init.normal_(parameter, std=0.1)
+    mixture = torch.full((1, config.adamix_filters), 1 / config.adamix_filters)
+    side = 16 * 48
+    analysis = reach(lambda x: g_a(lifting(x), mixture), (3, side, side), 1 / 16)
+    synthesis = reach(lambda y: lifting.inverse(g_s(y, mixture)), (8, 48, 48), 1)
+    assert 8 < analysis <= HALO
+    assert 8 < synthesis <= HALO

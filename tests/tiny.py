@@ -1,0 +1,51 @@
+"""A tiny model with fixed pseudo-random weights: quick, and wild enough to reach escapes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wavenetmv.bitstream import default_scales, gaussian_tables
+from wavenetmv.models.checkpoints import save_weights
+from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.initialisation import initialise
+
+TINY = ModelConfig(
+    M=16,
+    N=8,
+    lifting_hidden=(0, 4, 4),
+    fine_width=8,
+    fine_blocks_analysis=1,
+    fine_blocks_synthesis=1,
+    coarse_width=8,
+    coarse_blocks_analysis=1,
+    coarse_blocks_synthesis=1,
+    adamix_filters=2,
+    adamix_width=8,
+    context_width=16,
+)
+
+
+def tiny_model(seed: int = 0) -> CodecModel:
+    """Wavelet + KLT start, then every weight that starts at zero made random."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    model = CodecModel(TINY)
+    smooth = np.cumsum(np.cumsum(rng.normal(size=(4, 3, 64, 64)), 2), 3)
+    low, high = smooth.min((2, 3), keepdims=True), smooth.max((2, 3), keepdims=True)
+    initialise(model, [torch.from_numpy((smooth - low) / (high - low)).float()])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                noise = rng.normal(scale=0.02, size=tuple(parameter.shape))
+                parameter.copy_(torch.from_numpy(noise))
+    return model.eval()
+
+
+def save_tiny(folder: Path, seed: int = 0) -> Path:
+    radii, frequencies = gaussian_tables(default_scales())
+    tables = {"radii": torch.from_numpy(radii), "frequencies": torch.from_numpy(frequencies)}
+    return save_weights(tiny_model(seed), tables, folder, name="tiny", description="for tests")
