@@ -18,8 +18,9 @@ from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.models.registry import default_weights
 
 
-def main(threads: int, layout: torch.memory_format) -> None:
+def main(threads: int, layout: torch.memory_format, onednn: bool) -> None:
     torch.set_num_threads(threads)
+    torch.backends.mkldnn.set_flags(onednn)
     model = load_weights(default_weights().path)
     entropy = model.entropy
     for module in entropy.modules():
@@ -43,5 +44,5 @@ def main(threads: int, layout: torch.memory_format) -> None:
 
 
 if __name__ == "__main__":
-    formats = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-    main(int(sys.argv[1]), formats[sys.argv[2]])
+    layouts = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+    main(int(sys.argv[1]), layouts[sys.argv[2]], sys.argv[3] == "onednn")

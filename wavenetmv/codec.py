@@ -123,6 +123,16 @@ class PictureCodec:
         stream, y_sixteenths, model = self._decode_latents(data, max_pixels)
         return model.dequantise(y_sixteenths, stream.header.lambda_index)
 
+    def decode_integers(
+        self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT
+    ) -> np.ndarray:
+        """The decoded latents in sixteenths of a quantiser step, int32 [M, h, w].
+
+        The same on every machine.
+        """
+        _, y_sixteenths, _ = self._decode_latents(data, max_pixels)
+        return y_sixteenths[0].to(torch.int32).cpu().numpy()
+
     def _encode(self, picture: Picture, lambda_index: int, alpha: bytes | None) -> bytes:
         header = self._header(picture, lambda_index, alpha is not None)
         model, tables = self._load(self._info)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,12 @@ from typer.testing import CliRunner
 
 from wavenetmv import api
 from wavenetmv.cli.app import app
-from wavenetmv.models.registry import DEFAULT_NAME, list_weights
+from wavenetmv.models.registry import SEARCH_VARIABLE, read_info
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+TINY = next(VECTORS.glob("tiny-*.safetensors"))
+# Loaded once for all tests here, and never mixed with what a test of the real weights loads.
+_ENGINES: dict[object, object] = {}
 
 
 @dataclass
@@ -33,18 +36,15 @@ class Result:
 
 
 @pytest.fixture(autouse=True)
-def codec(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """`wavenetmv.codec` with the trained weights, or a stand-in where there are none."""
-    if any(weights.name == DEFAULT_NAME for weights in list_weights()):
-        return importlib.import_module("wavenetmv.codec")
-    path = Path(__file__).with_name("fake_codec.py")
-    spec = importlib.util.spec_from_file_location("wavenetmv.codec", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "wavenetmv.codec", module)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(api, "_engines", {})
+def codec(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
+    """`wavenetmv.codec`; without the mark `weights`, the test vectors' tiny ones encode."""
+    from wavenetmv import codec as module
+
+    if request.node.get_closest_marker("weights"):
+        return module
+    monkeypatch.setenv(SEARCH_VARIABLE, str(VECTORS))
+    monkeypatch.setattr(module, "default_weights", lambda: read_info(TINY))
+    monkeypatch.setattr(api, "_engines", _ENGINES)
     return module
 
 

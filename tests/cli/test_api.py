@@ -1,4 +1,4 @@
-"""`import wavenetmv`, beside the command because both share one codec, or its stand-in."""
+"""`import wavenetmv`, beside the command because both are tested with the tiny weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_pillow_image_and_back(picture, psnr):
     data = wavenetmv.encode(picture)
     pixels = wavenetmv.decode(data)
     assert (pixels.dtype, pixels.shape) == (np.uint8, (80, 96, 3))
-    assert psnr(pixels, picture) > 24
+    assert psnr(pixels, picture) > 18  # random weights
     assert np.array_equal(np.asarray(wavenetmv.decode_image(data)), pixels)
     assert wavenetmv.info(data).header.lmbda == 512
 
@@ -49,6 +49,10 @@ def test_bytes_like_streams(picture):
     for same in (bytearray(data), memoryview(data)):
         assert np.array_equal(wavenetmv.decode(same), wavenetmv.decode(data))
         assert wavenetmv.info(same) == wavenetmv.info(data)
+
+
+def test_latents(picture):
+    assert wavenetmv.latents(wavenetmv.encode(picture)).shape == (1, 16, 8, 8)
 
 
 def test_size_target(picture):

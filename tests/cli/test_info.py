@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from wavenetmv.cli import info, options
+from wavenetmv.models.registry import read_info
 from wavenetmv.types import MAX_PIXELS_DEFAULT
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 FULL = VECTORS / "picture_full.wmv"
+TINY_HASHES = [weights.stream_hash.hex() for weights in map(read_info, VECTORS.glob("tiny-*"))]
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(100)
 
 
@@ -22,6 +24,7 @@ def test_text(wmv):
     assert lines["bytes"].startswith(f"{FULL.stat().st_size}, ")
     assert lines["weights"].endswith("(missing)")
     assert "right" in lines["INTRA"]
+    assert "bits" not in lines  # the tables that count them are in the weights
 
 
 def test_json(wmv, stream):
@@ -33,8 +36,12 @@ def test_json(wmv, stream):
     assert [packet["kind"] for packet in record["packets"]] == ["INTRA", "END"]
     assert (record["width"], record["height"], record["lambda"]) == (96, 80, 512)
     assert (record["colour"], record["alpha"], record["format_version"]) == ("rgb", False, 1)
-    assert len(record["weights_hash"]) == 16
+    assert (record["model"], record["weights_present"]) == ("tiny", True)
+    assert record["weights_hash"] in TINY_HASHES
     assert record["problems"] == []
+    (intra,) = (packet for packet in record["packets"] if packet["kind"] == "INTRA")
+    assert set(record["bits"]) == {"z", "y"}
+    assert 0 <= 8 * intra["payload_bytes"] - sum(record["bits"].values()) <= 64
 
 
 def test_several_and_stdin(wmv, stream):
@@ -79,8 +86,11 @@ def test_models(wmv):
     result = wmv("models")
     assert result.code == 0
     records = [json.loads(line) for line in wmv("models", "--json").out.splitlines()]
-    assert all(record["sha256"] in result.out for record in records)
-    assert records or result.out == "no weights are installed\n"
+    assert "tiny" in [record["name"] for record in records]
+    for record in records:
+        assert record["sha256"] in result.out
+        assert record["licence"] == "Apache-2.0"
+        assert Path(record["path"]).stat().st_size == record["file_bytes"]
 
 
 def test_version_and_help(wmv):

@@ -36,7 +36,7 @@ from wavenetmv.models.quantised import (
     FakeQuantConv2d,
     export_integers,
 )
-from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE
+from wavenetmv.models.z_prior import z_scale_indexes
 
 PREFIX = "entropy."
 _NETWORKS = ("h_s", "contexts")
@@ -74,20 +74,11 @@ class ExactEntropyModel(nn.Module):
         z_index = tensors[f"{PREFIX}z_index"]
         if z_index.shape != (len(ANCHOR_LAMBDAS), config.N):
             raise ValueError(f"z_index has shape {tuple(z_index.shape)}")
-        self.z_anchor_indexes = z_index.to(torch.int64)
+        self.z_anchor_indexes = z_index.numpy()
 
     def z_indexes(self, lambda_index: int) -> Tensor:
         """Scale index of each channel of z, uint8 [N]; `lambda_index` in 0..320."""
-        if not 0 <= lambda_index <= LAMBDA_INDEX_MAX:
-            raise ValueError(f"lambda index must be in 0..{LAMBDA_INDEX_MAX}, got {lambda_index}")
-        anchor, part = divmod(lambda_index, LAMBDA_STEPS_PER_OCTAVE)
-        above = min(anchor + 1, len(ANCHOR_LAMBDAS) - 1)
-        mixed = (
-            self.z_anchor_indexes[anchor] * (LAMBDA_STEPS_PER_OCTAVE - part)
-            + self.z_anchor_indexes[above] * part
-            + LAMBDA_STEPS_PER_OCTAVE // 2
-        ) // LAMBDA_STEPS_PER_OCTAVE
-        return mixed.to(torch.uint8)
+        return torch.from_numpy(z_scale_indexes(self.z_anchor_indexes, lambda_index))
 
     def hyper(self, z_hat: Tensor) -> tuple[Tensor, list[Tensor]]:
         """z_hat integers [1, N, h/4, w/4] -> features and base parameters for `parameters`."""

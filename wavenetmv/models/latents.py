@@ -37,8 +37,8 @@ def walk(
     Returns y_hat in sixteenths of a quantiser step: float32 integers [1, M, h, w].
     """
     h, w = size
-    z_indexes = entropy.z_indexes(lambda_index)[:, None, None].expand(-1, h // 4, w // 4)
-    z_hat = exchange.hyper(z_indexes)
+    z_indexes = entropy.z_indexes(lambda_index)
+    z_hat = exchange.hyper(z_indexes[:, None, None].expand(-1, h // 4, w // 4))
     features, base = entropy.hyper(z_hat[None])
     y_sixteenths = features.new_zeros(1, entropy.config.M, h, w)
     for step in range(STEPS):

@@ -45,7 +45,7 @@ class Optimizer:
                 if parameter.grad is not None:
                     for view, grad in zip(views, _split(parameter.grad), strict=True):
                         view.grad = grad
-            self.muon.step()
+            self.muon.step()  # type: ignore[no-untyped-call]
             self.muon.zero_grad(set_to_none=True)
             for parameter, _ in self.kernels:
                 parameter.grad = None

@@ -1,0 +1,64 @@
+"""A learned picture and video codec for machine vision.
+
+    data = wavenetmv.encode(picture, lmbda=512)   # a Pillow image or an array
+    pixels = wavenetmv.decode(data)               # uint8 [H, W, 3]
+
+Importing the package loads neither torch nor numpy; the first call does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from wavenetmv.errors import (
+    CheckpointError,
+    CorruptStream,
+    InputError,
+    NotAStream,
+    StreamError,
+    UnsupportedStream,
+    UsageFault,
+    WmvError,
+)
+
+if TYPE_CHECKING:
+    from wavenetmv.api import Codec, decode, decode_image, encode, info, latents
+    from wavenetmv.types import Picture
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "Codec",
+    "CorruptStream",
+    "InputError",
+    "NotAStream",
+    "Picture",
+    "StreamError",
+    "UnsupportedStream",
+    "UsageFault",
+    "WmvError",
+    "__version__",
+    "decode",
+    "decode_image",
+    "encode",
+    "info",
+    "latents",
+]
+
+_LAZY = dict.fromkeys(
+    ("Codec", "decode", "decode_image", "encode", "info", "latents"), "wavenetmv.api"
+) | {"Picture": "wavenetmv.types"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,113 @@
+"""The Python interface behind `import wavenetmv`: arrays and Pillow images to bytes and back."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from wavenetmv import io
+from wavenetmv.bitstream import StreamInfo, inspect
+from wavenetmv.types import LAMBDA_DEFAULT, Picture
+
+if TYPE_CHECKING:
+    import torch
+
+    from wavenetmv.codec import PictureCodec
+
+PictureLike = Image.Image | npt.NDArray[Any] | Picture
+
+_engines: dict[Codec, PictureCodec] = {}
+_engines_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Encodes and decodes with one setting; weights load at first use, once per process.
+
+    device    "auto", "cpu" or "cuda"
+    threads   of the computation, None for the machine's default
+    weights   a weights file, None for the ones in the package
+
+    A Codec is its settings: it pickles, compares and hashes, and threads may share it.
+    Every method may raise CheckpointError when the weights are missing or wrong.
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+    weights: Path | None = None
+
+    def encode(self, picture: PictureLike, lmbda: float = LAMBDA_DEFAULT) -> bytes:
+        """A .wmv stream of `picture`: a Pillow image or [H, W] or [H, W, 1|3|4] uint8/uint16.
+
+        `lmbda` in 64..2048: larger means more bytes and fewer errors.
+        """
+        return self.engine().encode(_to_picture(picture), lmbda)
+
+    def encode_to_size(self, picture: PictureLike, max_bytes: int) -> bytes:
+        """The best stream of at most `max_bytes`. UsageFault if lambda 64 does not fit."""
+        data, _ = self.engine().encode_to_target(_to_picture(picture), max_bytes)
+        return data
+
+    def decode(self, data: bytes) -> npt.NDArray[np.uint8]:
+        """Pixels [H, W, 3], RGB. Raises StreamError."""
+        return self.engine().decode(bytes(data)).pixels
+
+    def decode_image(self, data: bytes) -> Image.Image:
+        """A Pillow image, L, LA, RGB or RGBA, with EXIF, ICC, XMP and text in `info`."""
+        return io.to_pil(self.engine().decode(bytes(data)))
+
+    def latents(self, data: bytes) -> torch.Tensor:
+        """Dequantised latents [1, M, ceil(H/64)*4, ceil(W/64)*4], no pixels computed."""
+        return self.engine().latents(bytes(data))
+
+    def engine(self) -> PictureCodec:
+        """The loaded codec behind this setting."""
+        with _engines_lock:
+            if (engine := _engines.get(self)) is None:
+                from wavenetmv.codec import PictureCodec  # torch loads here
+
+                engine = PictureCodec(self.device, self.threads, self.weights)
+                _engines[self] = engine
+            return engine
+
+
+_DEFAULT = Codec()
+
+
+def encode(picture: PictureLike, lmbda: float = LAMBDA_DEFAULT) -> bytes:
+    """`Codec.encode` with default settings."""
+    return _DEFAULT.encode(picture, lmbda)
+
+
+def decode(data: bytes) -> npt.NDArray[np.uint8]:
+    """`Codec.decode` with default settings."""
+    return _DEFAULT.decode(data)
+
+
+def decode_image(data: bytes) -> Image.Image:
+    """`Codec.decode_image` with default settings."""
+    return _DEFAULT.decode_image(data)
+
+
+def latents(data: bytes) -> torch.Tensor:
+    """`Codec.latents` with default settings."""
+    return _DEFAULT.latents(data)
+
+
+def info(data: bytes) -> StreamInfo:
+    """Header fields and packets of a stream; needs neither weights nor torch."""
+    return inspect(bytes(data))
+
+
+def _to_picture(picture: PictureLike) -> Picture:
+    if isinstance(picture, Picture):
+        return picture
+    if isinstance(picture, Image.Image):
+        return io.from_pil(picture)
+    return io.from_array(np.asarray(picture))

@@ -1,0 +1,1 @@
+"""The `wmv` command: parse, call the library, render. The only place that prints."""

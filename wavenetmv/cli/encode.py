@@ -1,0 +1,124 @@
+"""wmv encode"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wavenetmv.cli import batch, options
+from wavenetmv.cli.items import Item, plan, size_of
+from wavenetmv.errors import UsageFault
+
+if TYPE_CHECKING:
+    from wavenetmv.api import Codec
+    from wavenetmv.types import Picture
+
+_LAMBDA_DEFAULT = 512.0
+
+Lambda = Annotated[
+    float | None,
+    typer.Option(
+        "--lambda", "-l", min=64, max=2048, show_default="512",
+        help="Quality: larger means more bytes and fewer errors.",
+    ),
+]  # fmt: skip
+TargetBpp = Annotated[
+    float | None, typer.Option(min=0, help="Best quality within so many bits per pixel.")
+]
+TargetSize = Annotated[int | None, typer.Option(min=1, help="Best quality within so many bytes.")]
+DropAlpha = Annotated[bool, typer.Option("--drop-alpha", help="Leave alpha out.")]
+DropMetadata = Annotated[
+    bool, typer.Option("--drop-metadata", help="Leave EXIF, ICC, XMP and text out.")
+]
+
+
+def encode(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT", help="Pictures, folders, or - for stdin.")
+    ],
+    output: options.Output = None,
+    lmbda: Lambda = None,
+    target_bpp: TargetBpp = None,
+    target_size: TargetSize = None,
+    drop_alpha: DropAlpha = False,
+    drop_metadata: DropMetadata = False,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS_DEFAULT,
+    threads: options.Threads = None,
+    device: options.OnDevice = options.Device.AUTO,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Compress pictures into .wmv files, beside the pictures unless -o says otherwise."""
+    if sum(option is not None for option in (lmbda, target_bpp, target_size)) > 1:
+        raise UsageFault("--lambda, --target-bpp and --target-size exclude each other")
+    from wavenetmv.api import Codec
+    from wavenetmv.io import READABLE_SUFFIXES
+
+    items = plan(inputs, output, suffix=".wmv", wanted=READABLE_SUFFIXES, file_suffixes={".wmv"})
+    rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size)
+    job = _Job(Codec(device.value, threads), rate, drop_alpha, drop_metadata, max_pixels, force)
+    batch.run(items, job, quiet=quiet, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Rate:
+    """How large a stream may get: a lambda, or the best lambda within a size."""
+
+    lmbda: float
+    target_bpp: float | None
+    target_size: int | None
+
+    def encode(self, codec: Codec, picture: Picture) -> tuple[bytes, float]:
+        """The stream and its lambda."""
+        if self.target_bpp is not None:
+            limit = int(self.target_bpp * picture.width * picture.height / 8)
+        elif self.target_size is not None:
+            limit = self.target_size
+        else:
+            return codec.engine().encode(picture, self.lmbda), self.lmbda
+        return codec.engine().encode_to_target(picture, limit)
+
+
+@dataclass(frozen=True)
+class _Job:
+    codec: Codec
+    rate: _Rate
+    drop_alpha: bool
+    drop_metadata: bool
+    max_pixels: int
+    force: bool
+
+    def __call__(self, item: Item) -> dict[str, Any]:
+        from wavenetmv.io import open_sink, read_picture
+
+        batch.check_output(item, self.force)
+        picture = read_picture(
+            item.source, keep_alpha=not self.drop_alpha, max_pixels=self.max_pixels
+        )
+        if self.drop_metadata:
+            picture = replace(picture, metadata=())
+        self.codec.engine()  # loading the weights is not part of the time reported
+        started = time.perf_counter()
+        data, lmbda = self.rate.encode(self.codec, picture)
+        seconds = time.perf_counter() - started
+        batch.make_folder(item)
+        with open_sink(item.target, force=self.force) as sink:
+            sink.write(data)
+        input_bytes = size_of(item.source)
+        return {
+            "input": item.source,
+            "output": item.target,
+            "width": picture.width,
+            "height": picture.height,
+            "lambda": lmbda,
+            "input_bytes": input_bytes,
+            "bytes": len(data),
+            "bpp": 8 * len(data) / (picture.width * picture.height),
+            "ratio": input_bytes / len(data) if input_bytes else None,
+            "seconds": round(seconds, 4),
+            "notes": list(picture.notes),
+        }

@@ -1,0 +1,22 @@
+"""Scale indexes of z: integers from integers. Without torch, so that `wmv info` can use it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE
+
+
+def z_scale_indexes(anchors: npt.NDArray[np.integer], lambda_index: int) -> npt.NDArray[np.uint8]:
+    """anchors [6, N]: indexes at lambda 64, 128, ..., 2048 -> [N] at `lambda_index` 0..320.
+
+    docs/FORMAT.md section 7.2.  Raises ValueError when the lambda index is out of range.
+    """
+    if not 0 <= lambda_index <= LAMBDA_INDEX_MAX:
+        raise ValueError(f"lambda index must be in 0..{LAMBDA_INDEX_MAX}, got {lambda_index}")
+    anchor, part = divmod(lambda_index, LAMBDA_STEPS_PER_OCTAVE)
+    below = anchors[anchor].astype(np.int64)
+    above = anchors[min(anchor + 1, len(anchors) - 1)].astype(np.int64)
+    mixed = below * (LAMBDA_STEPS_PER_OCTAVE - part) + above * part + LAMBDA_STEPS_PER_OCTAVE // 2
+    return (mixed // LAMBDA_STEPS_PER_OCTAVE).astype(np.uint8)
