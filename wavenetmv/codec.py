@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +30,7 @@ from wavenetmv.bitstream import (
     symbols_crc,
     write_picture_stream,
 )
-from wavenetmv.errors import CorruptStream, UsageFault
+from wavenetmv.errors import CorruptStream, InputError, UsageFault
 from wavenetmv.models.checkpoints import load_weights
 from wavenetmv.models.device import choose_device, choose_dtype
 from wavenetmv.models.entropy import Z_MAX
@@ -71,15 +73,24 @@ class PictureCodec:
         self._dtype = choose_dtype(precision, self._device)
         self._lock = threading.Lock()
         self._loaded: dict[str, tuple[InferenceModel, ScaleTables]] = {}
-        self._info = read_info(weights) if weights else default_weights()
-        self._load(self._info)
+        self._own_weights = read_info(weights) if weights else None
+
+    @property
+    def weights(self) -> WeightsInfo:
+        """The weights that encode. Decoding takes those that a stream names."""
+        return self._own_weights or default_weights()
+
+    def load(self) -> None:
+        """Load the encoding weights now rather than at the first `encode`."""
+        self._load(self.weights)
 
     def encode(self, picture: Picture, lmbda: float = LAMBDA_DEFAULT) -> bytes:
         """The bytes of a `.wmv` file; `lmbda` in 64..2048, larger is better and bigger.
 
         Raises UsageFault when lambda is out of range or the picture is too large.
         """
-        return self._encode(picture, _checked_index(lmbda), self._alpha(picture))
+        index = _checked_index(lmbda)
+        return self._encode(picture, index, self._alpha(picture))
 
     def encode_to_target(self, picture: Picture, max_bytes: int) -> tuple[bytes, float]:
         """The best file of at most `max_bytes`, and its lambda, by search on real files.
@@ -111,8 +122,9 @@ class PictureCodec:
         """
         stream, y_sixteenths, model = self._decode_latents(data, max_pixels)
         header = stream.header
-        y_hat = model.dequantise(y_sixteenths, header.lambda_index)
-        pixels = model.synthesise(y_hat, header.height, header.width).numpy()
+        with _enough_memory(header):
+            y_hat = model.dequantise(y_sixteenths, header.lambda_index)
+            pixels = model.synthesise(y_hat, header.height, header.width).numpy()
         alpha = None
         if stream.alpha is not None:
             alpha = decode_plane(stream.alpha, header.height, header.width)
@@ -134,31 +146,19 @@ class PictureCodec:
         return y_sixteenths[0].to(torch.int32).cpu().numpy()
 
     def _encode(self, picture: Picture, lambda_index: int, alpha: bytes | None) -> bytes:
-        header = self._header(picture, lambda_index, alpha is not None)
-        model, tables = self._load(self._info)
+        info = self.weights
+        header = _header(info, picture, lambda_index, alpha is not None)
+        model, tables = self._load(info)
         pixels = torch.from_numpy(np.ascontiguousarray(picture.pixels))
-        y, z = model.analyse(pixels, lambda_index)
-        quantise = Quantise(y, z)
-        walk(model.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise)
+        with _enough_memory(header):
+            y, z = model.analyse(pixels, lambda_index)
+            quantise = Quantise(y, z)
+            walk(model.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise)
         steps = [(s.cpu().numpy(), i.cpu().numpy()) for s, i in quantise.coded]
         frame = FramePayload(symbols_crc(s for s, _ in steps), encode_symbols(steps, tables))
         sink = io.BytesIO()
         write_picture_stream(sink, PictureStream(header, frame, picture.metadata, alpha))
         return sink.getvalue()
-
-    def _header(self, picture: Picture, lambda_index: int, alpha: bool) -> StreamHeader:
-        try:
-            return StreamHeader(
-                width=picture.width,
-                height=picture.height,
-                model_id=self._info.model_id,
-                weights_hash=self._info.stream_hash,
-                lambda_index=lambda_index,
-                colour=picture.mode,
-                alpha=alpha,
-            )
-        except ValueError as error:
-            raise UsageFault(f"picture cannot be encoded: {error}") from error
 
     def _decode_latents(
         self, data: bytes | BinaryIO, max_pixels: int
@@ -166,12 +166,19 @@ class PictureCodec:
         source = io.BytesIO(data) if isinstance(data, bytes) else data
         stream = read_picture_stream(source, max_pixels)
         header = stream.header
-        model, tables = self._load(find_weights(header.model_id, header.weights_hash))
+        model, tables = self._load(self._weights_of(header))
         dequantise = _Dequantise(stream.frame.coded, tables, model.device)
         size = model.latent_size(header.height, header.width)
-        y_sixteenths = walk(model.entropy, size, header.lambda_index, dequantise)
+        with _enough_memory(header):
+            y_sixteenths = walk(model.entropy, size, header.lambda_index, dequantise)
         dequantise.finish(stream.frame.symbols_crc)
         return stream, y_sixteenths, model
+
+    def _weights_of(self, header: StreamHeader) -> WeightsInfo:
+        own = self._own_weights
+        if own and (own.model_id, own.stream_hash) == (header.model_id, header.weights_hash):
+            return own
+        return find_weights(header.model_id, header.weights_hash)
 
     def _load(self, info: WeightsInfo) -> tuple[InferenceModel, ScaleTables]:
         with self._lock:
@@ -221,8 +228,36 @@ class _Dequantise:
         return torch.from_numpy(symbols).to(self._device).view(indexes.shape)
 
 
+@contextmanager
+def _enough_memory(header: StreamHeader) -> Iterator[None]:
+    """torch reports a lack of memory as RuntimeError; anything else stays what it is."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise InputError(
+                f"not enough memory for {header.width}x{header.height} pixels"
+            ) from error
+        raise
+
+
 def _checked_index(lmbda: float) -> int:
     try:
         return lambda_to_index(lmbda)
     except ValueError as error:
         raise UsageFault(str(error)) from error
+
+
+def _header(info: WeightsInfo, picture: Picture, lambda_index: int, alpha: bool) -> StreamHeader:
+    try:
+        return StreamHeader(
+            width=picture.width,
+            height=picture.height,
+            model_id=info.model_id,
+            weights_hash=info.stream_hash,
+            lambda_index=lambda_index,
+            colour=picture.mode,
+            alpha=alpha,
+        )
+    except ValueError as error:
+        raise UsageFault(f"picture cannot be encoded: {error}") from error

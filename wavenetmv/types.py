@@ -32,7 +32,7 @@ def index_to_lambda(index: int) -> float:
     """Inverse of `lambda_to_index`; `index` in 0..320."""
     if not 0 <= index <= LAMBDA_INDEX_MAX:
         raise ValueError(f"lambda index must be in 0..{LAMBDA_INDEX_MAX}, got {index}")
-    return LAMBDA_MIN * 2.0 ** (index / LAMBDA_STEPS_PER_OCTAVE)
+    return float(LAMBDA_MIN * 2.0 ** (index / LAMBDA_STEPS_PER_OCTAVE))
 
 
 class ColourMode(IntEnum):

@@ -67,10 +67,10 @@ class InferenceModel:
             packet = self._packet(pixels, rows, columns)
             if mixture is None:
                 mixture = self.g_a.mixture(packet)
-            tile = self.g_a(packet.to(self.dtype), mixture).float()
+            tile = self.g_a(self._cast(packet), mixture).float()
             _paste(y, tile, rows, columns)
         y *= self.gains.encoder(self._position(lambda_index))
-        return y, self.h_a(y.to(self.dtype)).float()
+        return y, self.h_a(self._cast(y)).float()
 
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, height: int, width: int) -> Tensor:
@@ -83,7 +83,7 @@ class InferenceModel:
             seen = y_hat[
                 :, :, rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop
             ]
-            packet = self.g_s(seen.to(self.dtype), mixture).float()
+            packet = self.g_s(self._cast(seen), mixture).float().contiguous()
             x_hat = self.lifting.inverse(packet) + 0.5
             top, left = (factor * (s.start - s.seen_start) for s in (rows, columns))
             bottom, right = (factor * (s.stop - s.seen_start) for s in (rows, columns))
@@ -99,6 +99,10 @@ class InferenceModel:
     def dequantise(self, y_sixteenths: Tensor, lambda_index: int) -> Tensor:
         """Integers of `latents.walk` -> y_hat [1, M, h, w], the scale the transforms know."""
         return (y_sixteenths * 2.0**-MEAN_BITS) * self.gains.decoder(self._position(lambda_index))
+
+    def _cast(self, x: Tensor) -> Tensor:
+        """As the convolutions like it best: the layout is a tenth of their time on CPUs."""
+        return x.to(self.dtype, memory_format=torch.channels_last)
 
     def _position(self, lambda_index: int) -> Tensor:
         lmbda = torch.tensor([index_to_lambda(lambda_index)], device=self.device)

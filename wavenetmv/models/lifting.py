@@ -79,26 +79,37 @@ def lifting_factors(name: str) -> LiftingFactors:
     return LiftingFactors(tuple(ordered), 2, low_gain, high_gain)
 
 
-def _neighbours(x: Tensor, dim: int, taps: int, ahead: bool) -> Tensor:
-    """x[n] + x[n + 1] (ahead) or x[n - 1] + x[n], edge samples repeated; x[n] for one tap."""
-    if taps == 1:
-        return x
-    size = x.shape[dim]
-    if ahead:
-        shifted = torch.cat([x.narrow(dim, 1, size - 1), x.narrow(dim, size - 1, 1)], dim)
-    else:
-        shifted = torch.cat([x.narrow(dim, 0, 1), x.narrow(dim, 0, size - 1)], dim)
-    return x + shifted
+def _step(target: Tensor, source: Tensor, c: float, dim: int, taps: int, ahead: bool) -> Tensor:
+    """target[n] + c * (source[n] + source[n + 1]) if `ahead`, else with source[n - 1].
+
+    The edge sample is repeated; one tap means source[n] alone.  Without gradients `target`
+    is overwritten: lifting is bound by memory traffic, and this halves it.
+    """
+    size = source.shape[dim]
+    edge = source.narrow(dim, size - 1 if ahead else 0, 1)
+    inner = source.narrow(dim, 1 if ahead else 0, size - 1)
+    if torch.is_grad_enabled():
+        if taps == 1:
+            return torch.add(target, source, alpha=c)
+        shifted = torch.cat([inner, edge] if ahead else [edge, inner], dim)
+        return torch.add(target, source + shifted, alpha=c)
+    target.add_(source, alpha=c)
+    if taps == 2:
+        target.narrow(dim, 0 if ahead else 1, size - 1).add_(inner, alpha=c)
+        target.narrow(dim, size - 1 if ahead else 0, 1).add_(edge, alpha=c)
+    return target
 
 
 def split(x: Tensor, dim: int, factors: LiftingFactors) -> tuple[Tensor, Tensor]:
     """One-dimensional analysis along `dim` (even size): low, high, each of half the size."""
     even, odd = (x[..., k::2] if dim == -1 else x[..., k::2, :] for k in (0, 1))
+    if not torch.is_grad_enabled():
+        even, odd = even.clone(), odd.clone()  # views of x, and steps write in place
     for position, c in enumerate(factors.steps):
         if position % 2 == 0:
-            odd = odd + c * _neighbours(even, dim, factors.taps, ahead=True)
+            odd = _step(odd, even, c, dim, factors.taps, ahead=True)
         else:
-            even = even + c * _neighbours(odd, dim, factors.taps, ahead=False)
+            even = _step(even, odd, c, dim, factors.taps, ahead=False)
     return even * factors.low_gain, odd * factors.high_gain
 
 
@@ -107,9 +118,9 @@ def merge(low: Tensor, high: Tensor, dim: int, factors: LiftingFactors) -> Tenso
     even, odd = low * (1 / factors.low_gain), high * (1 / factors.high_gain)
     for position, c in reversed(list(enumerate(factors.steps))):
         if position % 2 == 0:
-            odd = odd - c * _neighbours(even, dim, factors.taps, ahead=True)
+            odd = _step(odd, even, -c, dim, factors.taps, ahead=True)
         else:
-            even = even - c * _neighbours(odd, dim, factors.taps, ahead=False)
+            even = _step(even, odd, -c, dim, factors.taps, ahead=False)
     stack = torch.stack([even, odd], dim=dim if dim == -1 else -2)
     return stack.flatten(-2) if dim == -1 else stack.flatten(-3, -2)
 

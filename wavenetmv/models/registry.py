@@ -56,9 +56,7 @@ def list_weights() -> list[WeightsInfo]:
     """
     more = os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep)
     folders = [_SHIPPED, *(Path(part) for part in more if part)]
-    return [
-        read_info(path) for folder in folders for path in sorted(folder.glob("*.safetensors"))
-    ]
+    return [read_info(path) for folder in folders for path in sorted(folder.glob("*.safetensors"))]
 
 
 def default_weights(name: str = DEFAULT_NAME) -> WeightsInfo:

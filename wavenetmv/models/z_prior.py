@@ -19,4 +19,5 @@ def z_scale_indexes(anchors: npt.NDArray[np.integer], lambda_index: int) -> npt.
     below = anchors[anchor].astype(np.int64)
     above = anchors[min(anchor + 1, len(anchors) - 1)].astype(np.int64)
     mixed = below * (LAMBDA_STEPS_PER_OCTAVE - part) + above * part + LAMBDA_STEPS_PER_OCTAVE // 2
-    return (mixed // LAMBDA_STEPS_PER_OCTAVE).astype(np.uint8)
+    indexes: npt.NDArray[np.uint8] = (mixed // LAMBDA_STEPS_PER_OCTAVE).astype(np.uint8)
+    return indexes

@@ -145,9 +145,7 @@ class Trainer:
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(
-            list(self.ema.parameters()), list(self.model.parameters()), 1 - decay
-        )
+        torch._foreach_lerp_(list(self.ema.parameters()), list(self.model.parameters()), 1 - decay)
 
     def _remember(self, measures: Measures, lr: float) -> None:
         self._recent.append(

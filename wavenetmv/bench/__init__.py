@@ -1,0 +1,1 @@
+"""Measurements: other codecs, curves over rate, speed, memory."""
