@@ -8,6 +8,7 @@ the proof that both see the same indexes.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import torch
@@ -49,12 +50,30 @@ def walk(
     return y_sixteenths
 
 
+# Slope of distortion over rate at the optimum, in squared quantiser steps per bit: uniform
+# quantisation at high rate has D = 1/12 and dD/dR = -2 ln(2) D.
+RD_SLOPE = 2 * math.log(2) / 12
+
+
+def dead_zone_of(cost_bits: Tensor, slope: float = RD_SLOPE) -> Tensor:
+    """Residual magnitude from which a symbol of +-1 is worth its bits.
+
+    cost_bits [...]: how many bits +-1 costs more than 0.  Solves
+    (1 - r)^2 + slope * cost = r^2, kept within 0.5..0.95.
+    """
+    return (0.5 + slope / 2 * cost_bits).clamp(0.5, 0.95)
+
+
 class Quantise:
     """The encoder's side: rounds z and y and remembers symbols and indexes in order."""
 
-    def __init__(self, y: Tensor, z: Tensor) -> None:
-        """y float [1, M, h, w] times the gain; z float [1, N, h/4, w/4]."""
-        self.y, self.z = y, z
+    def __init__(self, y: Tensor, z: Tensor, dead_zone: Tensor | None = None) -> None:
+        """y float [1, M, h, w] times the gain; z float [1, N, h/4, w/4].
+
+        dead_zone [64]: per scale index, residuals below this magnitude become 0 although
+        they may round to 1 (`dead_zone_of`); None is plain rounding.
+        """
+        self.y, self.z, self.dead_zone = y, z, dead_zone
         self.coded: list[tuple[Tensor, Tensor]] = []  # (symbols int32, indexes uint8), flat
 
     def hyper(self, indexes: Tensor) -> Tensor:
@@ -64,6 +83,9 @@ class Quantise:
 
     def step(self, step: int, means: Tensor, indexes: Tensor) -> Tensor:
         residual = gather(self.y, step) - means * 2.0**-MEAN_BITS
-        symbols = torch.floor(residual + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int32)
+        symbols = torch.floor(residual + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
+        if self.dead_zone is not None:
+            symbols *= residual.abs() >= self.dead_zone[indexes.int()]
+        symbols = symbols.to(torch.int32)
         self.coded.append((symbols.flatten(), indexes.flatten()))
         return symbols
