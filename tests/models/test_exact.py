@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.tiny import tiny_model
+from wavenetmv.models import exact as exact_module
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.exact import ExactEntropyModel, export_entropy
 from wavenetmv.models.latents import Quantise, walk
@@ -77,6 +78,17 @@ def test_walk_equals_the_simulated_training_model(lambda_index):
     assert torch.equal(sixteenths * 2.0**-MEAN_BITS, coded.y_hat)
     assert len(quantise.coded) == 5
     assert sum(symbols.numel() for symbols, _ in quantise.coded) == y.numel() + z.numel()
+
+
+def test_strips_of_a_large_picture_change_nothing(monkeypatch):
+    model = tiny_model()
+    exact = ExactEntropyModel(model.config, export_entropy(model.entropy))
+    rng = np.random.default_rng(4)
+    y = torch.from_numpy(rng.normal(scale=3, size=(1, 16, 20, 8))).float()
+    z = torch.from_numpy(rng.normal(scale=2, size=(1, 8, 5, 2))).float()
+    whole = walk(exact, (20, 8), 64, Quantise(y, z))
+    monkeypatch.setattr(exact_module, "_STRIP", 6)
+    assert torch.equal(walk(exact, (20, 8), 64, Quantise(y, z)), whole)
 
 
 def test_z_indexes_interpolate_in_integers():

@@ -1,8 +1,8 @@
 """Entropy model: hyperprior and four-step context, as it is trained.
 
-    y [B, M, h, w] --h_a--> z --round--> z_hat --h_s--> features f, parameters p
-    step 0:      parameters = p
-    step t > 0:  parameters = p + context_t(f, y_hat so far)
+    y [B, M, h, w] --h_a--> z --round--> z_hat --h_s--> features f
+    step 0:      parameters = heads(f)
+    step t > 0:  parameters = heads(f) + context_t(f, y_hat so far)
 
 The parameters of a latent are its mean, in units of the quantiser step, and its scale
 index: scale = 0.11 * exp(index * ln(64 / 0.11) / 63), 64 values (Balle et al., ICLR 2018;
@@ -73,10 +73,7 @@ class HyperAnalysis(nn.Sequential):
 
 
 class HyperSynthesis(nn.Module):
-    """h_s: z_hat [B, N, h/4, w/4] -> features [B, C, h, w] and parameters per group.
-
-    Parameters are a list of four [B, M/2, h, w]: M/4 means, then M/4 scale indexes.
-    """
+    """h_s: z_hat [B, N, h/4, w/4] -> features [B, C, h, w], and from these parameters."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -92,12 +89,16 @@ class HyperSynthesis(nn.Module):
             FakeQuantConv2d(C, 2 * M // GROUPS, 1, hidden=False) for _ in range(GROUPS)
         )
 
-    def forward(self, z_hat: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, z_hat: Tensor) -> Tensor:
         x = z_hat
         for layer in self.up:
             x = F.pixel_shuffle(layer(x), 2)
-        features = self.features(x)
-        return features, [head(features) for head in self.heads]
+        features: Tensor = self.features(x)
+        return features
+
+    def parameters_of(self, step: int, features: Tensor) -> list[Tensor]:
+        """Per group [B, M/2, h/2, w/2], M/4 means and M/4 scale indexes, of this step."""
+        return _at_own_phase(self.heads, step, features)
 
 
 class Context(nn.Module):
@@ -115,28 +116,27 @@ class Context(nn.Module):
             FakeQuantConv2d(C, 2 * M // GROUPS, 1, hidden=False) for _ in range(GROUPS)
         )
 
-    def forward(self, features: Tensor, y_context: Tensor) -> list[Tensor]:
-        """features [B, C, h, w], y_context [B, M, h, w] -> per group [B, M/2, h/2, w/2].
+    def forward(self, features: Tensor, y_context: Tensor) -> Tensor:
+        """features [B, C, h, w], y_context [B, M, h, w] -> [B, C, h, w]; sees one row around."""
+        hidden: Tensor = self.spread(self.join(torch.cat([features, y_context], 1)))
+        return hidden
 
-        Only at the positions that the group has in this step.
-        """
-        x = self.spread(self.join(torch.cat([features, y_context], 1)))
-        return [
-            head(at_phase(x, phase_of(self.step, group))) for group, head in enumerate(self.heads)
-        ]
+    def parameters_of(self, hidden: Tensor) -> list[Tensor]:
+        """What to add to the parameters of `HyperSynthesis`, same shapes."""
+        return _at_own_phase(self.heads, self.step, hidden)
 
 
-def step_parameters(
-    step: int, base: list[Tensor], delta: list[Tensor] | None
-) -> tuple[Tensor, Tensor]:
-    """Means and scale indexes, [B, M, h/2, w/2] each, of what `step` codes.
+def _at_own_phase(heads: nn.ModuleList, step: int, x: Tensor) -> list[Tensor]:
+    """Each group's head, only at the positions that the group has in this step."""
+    return [head(at_phase(x, phase_of(step, group))) for group, head in enumerate(heads)]
+
+
+def means_and_indexes(groups: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Parameters per group -> means and scale indexes, [B, M, h/2, w/2] each.
 
     Indexes are in units of 2^INDEX_UNIT_BITS; nothing is rounded yet.
     """
-    groups = [at_phase(part, phase_of(step, group)) for group, part in enumerate(base)]
-    if delta is not None:
-        groups = [part + change for part, change in zip(groups, delta, strict=True)]
-    pairs = [part.chunk(2, 1) for part in groups]
+    pairs = [group.chunk(2, 1) for group in groups]
     return torch.cat([mean for mean, _ in pairs], 1), torch.cat([index for _, index in pairs], 1)
 
 
@@ -176,12 +176,16 @@ class EntropyModel(nn.Module):
         z_index = interpolate(self.z_index, position)[:, :, None, None]
         z_bits = _bits(z_noisy, self._scale(z_index))
 
-        features, base = self.h_s(z_hat)
+        features = self.h_s(z_hat)
         known: list[Tensor] = []
         y_bits = torch.zeros_like(z_bits)
         for step in range(STEPS):
-            delta = self.contexts[step - 1](features, self._context(known)) if step else None
-            mean, index = (part.float() for part in step_parameters(step, base, delta))
+            groups = self.h_s.parameters_of(step, features)
+            if step:
+                context = cast(Context, self.contexts[step - 1])
+                change = context.parameters_of(context(features, self._context(known)))
+                groups = [base + delta for base, delta in zip(groups, change, strict=True)]
+            mean, index = (part.float() for part in means_and_indexes(groups))
             if self.fake_quant:
                 mean = round_ste(mean * 2**MEAN_BITS) / 2**MEAN_BITS
             residual = gather(y, step) - mean

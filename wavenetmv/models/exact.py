@@ -12,6 +12,7 @@ Means, and the latents made from them, count sixteenths of a quantiser step:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ from wavenetmv.models.entropy import (
     Context,
     EntropyModel,
     HyperSynthesis,
-    step_parameters,
+    means_and_indexes,
 )
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.models.partition import STEPS
@@ -40,6 +41,9 @@ from wavenetmv.models.z_prior import z_scale_indexes
 
 PREFIX = "entropy."
 _NETWORKS = ("h_s", "contexts")
+_STRIP = 64  # rows of latents at a time; even, so that phases stay what they are
+
+Network = TypeVar("Network", HyperSynthesis, Context)
 
 
 @torch.no_grad()
@@ -67,10 +71,11 @@ class ExactEntropyModel(nn.Module):
         super().__init__()
         self.config = config
         self.h_s = _exact(HyperSynthesis(config), tensors, "h_s.")
-        self.contexts = nn.ModuleList(
+        self.contexts = [
             _exact(Context(config, step), tensors, f"contexts.{step - 1}.")
             for step in range(1, STEPS)
-        )
+        ]
+        self._registered = nn.ModuleList(self.contexts)
         z_index = tensors[f"{PREFIX}z_index"]
         if z_index.shape != (len(ANCHOR_LAMBDAS), config.N):
             raise ValueError(f"z_index has shape {tuple(z_index.shape)}")
@@ -80,32 +85,51 @@ class ExactEntropyModel(nn.Module):
         """Scale index of each channel of z, uint8 [N]; `lambda_index` in 0..320."""
         return torch.from_numpy(z_scale_indexes(self.z_anchor_indexes, lambda_index))
 
-    def hyper(self, z_hat: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """z_hat integers [1, N, h/4, w/4] -> features and base parameters for `parameters`."""
-        result: tuple[Tensor, list[Tensor]] = self.h_s(z_hat.float())
-        return result
+    def hyper(self, z_hat: Tensor) -> Tensor:
+        """z_hat integers [1, N, h/4, w/4] -> features [1, C, h, w] for `parameters_of_step`."""
+        features: Tensor = self.h_s(z_hat.float())
+        return features
 
     def parameters_of_step(
-        self, step: int, features: Tensor, base: list[Tensor], y_sixteenths: Tensor
+        self, step: int, features: Tensor, y_sixteenths: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Means (sixteenths, int32) and scale indexes (uint8), both [1, M, h/2, w/2].
 
         y_sixteenths [1, M, h, w]: float32 integers, zero where nothing is decoded yet.
+        Computed strip by strip, to the same integers: a large picture needs less memory.
         """
-        delta = None
+        h = features.shape[2]
+        strips = [
+            self._strip(step, features, y_sixteenths, top, min(top + _STRIP, h))
+            for top in range(0, h, _STRIP)
+        ]
+        means, indexes = zip(*strips, strict=True)
+        return torch.cat(means, 2), torch.cat(indexes, 2)
+
+    def _strip(
+        self, step: int, features: Tensor, y_sixteenths: Tensor, top: int, bottom: int
+    ) -> tuple[Tensor, Tensor]:
+        groups = self.h_s.parameters_of(step, features[:, :, top:bottom])
         if step:
-            seen = torch.floor((y_sixteenths + 2) * 2.0 ** (CONTEXT_BITS - MEAN_BITS))
-            delta = self.contexts[step - 1](features, seen.clamp_(-CONTEXT_MAX, CONTEXT_MAX))
-        mean, index = step_parameters(step, base, delta)
+            context = self.contexts[step - 1]
+            # The context's 3x3 layer sees one row above and below.
+            first, last = max(0, top - 1), min(features.shape[2], bottom + 1)
+            seen = torch.floor(
+                (y_sixteenths[:, :, first:last] + 2) * 2.0 ** (CONTEXT_BITS - MEAN_BITS)
+            )
+            hidden = context(features[:, :, first:last], seen.clamp_(-CONTEXT_MAX, CONTEXT_MAX))
+            change = context.parameters_of(hidden[:, :, top - first : bottom - first])
+            groups = [base.add_(delta) for base, delta in zip(groups, change, strict=True)]
+        mean, index = means_and_indexes(groups)
         # From steps of 1/64 to 1/16 and to whole indexes, rounding to nearest.
         half = 2.0 ** (OUTPUT_BITS - MEAN_BITS - 1)
-        mean = torch.floor((mean + half) * 2.0 ** (MEAN_BITS - OUTPUT_BITS))
+        mean = mean.add_(half).mul_(2.0 ** (MEAN_BITS - OUTPUT_BITS)).floor_()
         half = 2.0 ** (OUTPUT_BITS - INDEX_UNIT_BITS - 1)
-        index = torch.floor((index + half) * 2.0 ** (INDEX_UNIT_BITS - OUTPUT_BITS))
+        index = index.add_(half).mul_(2.0 ** (INDEX_UNIT_BITS - OUTPUT_BITS)).floor_()
         return mean.to(torch.int32), index.clamp_(0, SCALE_LEVELS - 1).to(torch.uint8)
 
 
-def _exact(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> nn.Module:
+def _exact(module: Network, tensors: Mapping[str, Tensor], prefix: str) -> Network:
     """`module` with every trainable convolution replaced by its exact form."""
     for name, layer in list(module.named_modules()):
         if not isinstance(layer, FakeQuantConv2d):

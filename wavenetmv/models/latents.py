@@ -40,10 +40,10 @@ def walk(
     h, w = size
     z_indexes = entropy.z_indexes(lambda_index)
     z_hat = exchange.hyper(z_indexes[:, None, None].expand(-1, h // 4, w // 4))
-    features, base = entropy.hyper(z_hat[None])
+    features = entropy.hyper(z_hat[None])
     y_sixteenths = features.new_zeros(1, entropy.config.M, h, w)
     for step in range(STEPS):
-        means, indexes = entropy.parameters_of_step(step, features, base, y_sixteenths)
+        means, indexes = entropy.parameters_of_step(step, features, y_sixteenths)
         symbols = exchange.step(step, means, indexes)
         values = symbols * (1 << MEAN_BITS) + means
         scatter_(y_sixteenths, values.float(), step)
