@@ -16,6 +16,7 @@ from wavenetmv.cli.decode import decode
 from wavenetmv.cli.encode import encode
 from wavenetmv.cli.info import info
 from wavenetmv.cli.models import models
+from wavenetmv.cli.train import train
 from wavenetmv.errors import WmvError
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -50,6 +51,7 @@ app.command()(encode)
 app.command()(decode)
 app.command()(info)
 app.command()(models)
+app.command()(train)
 
 
 def _print_version(wanted: bool) -> None:

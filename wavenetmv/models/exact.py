@@ -36,6 +36,7 @@ from wavenetmv.models.quantised import (
     ExactConv2d,
     FakeQuantConv2d,
     export_integers,
+    import_integers,
 )
 from wavenetmv.models.z_prior import z_scale_indexes
 
@@ -61,6 +62,19 @@ def export_entropy(entropy: EntropyModel) -> dict[str, Tensor]:
                 for key, value in export_integers(layer).items():
                     tensors[f"{PREFIX}{network}.{name}.{key}"] = value
     return tensors
+
+
+@torch.no_grad()
+def restore_entropy(entropy: EntropyModel, tensors: Mapping[str, Tensor]) -> None:
+    """Inverse of `export_entropy`: the trainable model that exports these integers."""
+    entropy.z_index.copy_(tensors[f"{PREFIX}z_index"].float() / 2**INDEX_UNIT_BITS)
+    for network in _NETWORKS:
+        for name, layer in getattr(entropy, network).named_modules():
+            if isinstance(layer, FakeQuantConv2d):
+                key = f"{PREFIX}{network}.{name}."
+                import_integers(
+                    layer, *(tensors[key + part] for part in ("weight", "bias", "exponent"))
+                )
 
 
 class ExactEntropyModel(nn.Module):

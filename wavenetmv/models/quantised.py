@@ -145,10 +145,7 @@ def export_integers(layer: FakeQuantConv2d) -> dict[str, Tensor]:
     real = layer.weight.float() * layer.input_step[:, None, None]
     weight = torch.floor(real * scale[:, None, None, None] + 0.5)
     assert layer.bias is not None
-    bits = ACTIVATION_BITS if layer.hidden else OUTPUT_BITS
-    # Adding half a step to the bias makes the floor after rescaling round to nearest.
-    half = torch.where(exponent > bits, torch.exp2(exponent - bits - 1), 0.0)
-    bias = torch.floor(layer.bias.float() * scale + 0.5) + half
+    bias = torch.floor(layer.bias.float() * scale + 0.5) + _rounding_term(layer, exponent)
     reach = (weight.abs().sum((2, 3)).double() * layer.input_max).sum(1) + bias.abs()
     if float(reach.max()) >= EXACT_LIMIT or float(weight.abs().max()) > WEIGHT_MAX:
         raise ValueError(f"integer layer out of range: partial sums up to {float(reach.max()):.0f}")
@@ -157,3 +154,20 @@ def export_integers(layer: FakeQuantConv2d) -> dict[str, Tensor]:
         "bias": bias.to(torch.int32),
         "exponent": exponent.to(torch.int8),
     }
+
+
+@torch.no_grad()
+def import_integers(layer: FakeQuantConv2d, weight: Tensor, bias: Tensor, exponent: Tensor) -> None:
+    """Inverse of `export_integers`: the floats that these integers stand for."""
+    scale = torch.exp2(exponent.float())
+    layer.weight.copy_(
+        weight.float() / scale[:, None, None, None] / layer.input_step[:, None, None]
+    )
+    assert layer.bias is not None
+    layer.bias.copy_((bias.float() - _rounding_term(layer, exponent)) / scale)
+
+
+def _rounding_term(layer: FakeQuantConv2d, exponent: Tensor) -> Tensor:
+    """Half a step of the output: added to the bias, it makes the floor round to nearest."""
+    bits = ACTIVATION_BITS if layer.hidden else OUTPUT_BITS
+    return torch.where(exponent > bits, torch.exp2(exponent.float() - bits - 1), 0.0)

@@ -29,6 +29,11 @@ class PictureCache:
     pictures: list[npt.NDArray[np.uint8]]  # views [H, W, 3] into the memory map
     skipped: int
 
+    @property
+    def smallest_side(self) -> int:
+        """Pixels; crops can be no larger."""
+        return int(min(min(picture.shape[:2]) for picture in self.pictures))
+
     def crops(self, rng: np.random.Generator, count: int, size: int) -> npt.NDArray[np.uint8]:
         """`count` random crops [count, size, size, 3], half of them mirrored."""
         out = np.empty((count, size, size, 3), np.uint8)

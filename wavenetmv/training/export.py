@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 from wavenetmv.bitstream import default_scales, gaussian_tables
 from wavenetmv.errors import CheckpointError
-from wavenetmv.models.checkpoints import save_weights
+from wavenetmv.models.checkpoints import load_weights, save_weights
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.exact import restore_entropy
 from wavenetmv.models.registry import DEFAULT_NAME
 
 
@@ -23,6 +25,26 @@ def load_checkpoint(path: Path) -> CodecModel:
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {path}: {str(error).splitlines()[0]}") from error
     return model.eval()
+
+
+def model_from_weights(path: Path) -> CodecModel:
+    """A trainable model from a weights file alone.
+
+    The integer networks come back as the floats that round to them, so training goes on
+    from exactly what the file codes with.  Raises CheckpointError.
+    """
+    loaded = load_weights(path)
+    model = CodecModel(loaded.config)
+    for ours, theirs in (
+        (model.lifting, loaded.lifting),
+        (model.g_a, loaded.g_a),
+        (model.g_s, loaded.g_s),
+        (model.gains, loaded.gains),
+        (model.entropy.h_a, loaded.h_a),
+    ):
+        ours.load_state_dict(theirs.state_dict())
+    restore_entropy(model.entropy, load_file(path))
+    return model
 
 
 def export(

@@ -35,7 +35,7 @@ def rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measures:
     """Stage 2b: L = R + lambda * D over the whole network. x [B, 3, H, W] in [0, 1]."""
     output = model(x, position)
     mse = (x - output.x_hat).square().mean((1, 2, 3))
-    return _measures(x, output.y_bits, output.z_bits, mse, position)
+    return weighted_measures(x, output.y_bits, output.z_bits, mse, position)
 
 
 def latent_rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measures:
@@ -49,10 +49,14 @@ def latent_rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Me
         dropped = ((x - 0.5).square().sum((1, 2, 3)) - y.square().sum((1, 2, 3))).clamp_min(0)
     coded = model.entropy(y * model.gains.encoder(position), position)
     error = (coded.y_hat * model.gains.decoder(position) - y).square().sum((1, 2, 3))
-    return _measures(x, coded.y_bits, coded.z_bits, (error + dropped) / x[0].numel(), position)
+    mse = (error + dropped) / x[0].numel()
+    return weighted_measures(x, coded.y_bits, coded.z_bits, mse, position)
 
 
-def _measures(x: Tensor, y_bits: Tensor, z_bits: Tensor, mse: Tensor, position: Tensor) -> Measures:
+def weighted_measures(
+    x: Tensor, y_bits: Tensor, z_bits: Tensor, mse: Tensor, position: Tensor
+) -> Measures:
+    """R + lambda * D from bits and errors per picture [B], lambdas brought to equal weight."""
     pixels = x.shape[2] * x.shape[3]
     lmbda = LAMBDA_MIN * torch.exp2(position)
     weight = (_REFERENCE_LAMBDA / lmbda).sqrt()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import time
 from collections import deque
@@ -19,10 +18,12 @@ from torch import Tensor, nn
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.training.cache import PictureCache
+from wavenetmv.training.distributed import Group
+from wavenetmv.training.log import FIELDS, RunLog
 from wavenetmv.training.objectives import Measures, Objective
 from wavenetmv.training.optimizers import Optimizer
 
-LOG_FIELDS = ("step", "minutes", "lr", "loss", "y_bpp", "z_bpp", "psnr", "images_per_s")
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class StageConfig:
     muon: bool = True
     fake_quant_from: float = 2.0  # share of the run after which integers are simulated
     fixed_position: float | None = None  # one lambda instead of all: log2(lambda / 64)
+    bfloat16: bool = True  # convolutions in bfloat16 (autocast)
     log_every: int = 50
     checkpoint_minutes: float = 5.0
 
@@ -64,13 +66,20 @@ class Trainer:
         data: PictureCache,
         out: Path,
         report: Callable[[dict[str, float]], None] | None = None,
+        device: torch.device | None = None,
+        group: Group | None = None,
     ) -> None:
         self.model, self.objective, self.config = model, objective, config
         self.data, self.out, self.report = data, out, report
+        self.device, self.group = device or torch.device("cpu"), group or Group()
+        self.group.share(model.state_dict().values())
         self.ema = copy.deepcopy(model).requires_grad_(False)
+        self.learning = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = Optimizer(model, muon=config.muon)
-        self.rng = np.random.default_rng(config.seed)
-        torch.manual_seed(config.seed)
+        # Every process sees crops of its own.
+        self.rng = np.random.default_rng((config.seed, self.group.rank))
+        torch.manual_seed(config.seed + self.group.rank)
+        self.log = RunLog(out)
         self.step = 0
         self.elapsed_s = 0.0
         self.rollbacks = 0
@@ -103,14 +112,15 @@ class Trainer:
             while self.share < 1:
                 self._one_step()
                 now = time.monotonic()
-                self.elapsed_s = before + now - start
-                if self.step % self.config.log_every == 0:
-                    self._log()
+                self.elapsed_s = self.group.agree(before + now - start)
+                if self.step % self.config.log_every == 0 and self._recent:
+                    self._report_progress()
                 if now - saved_at > 60 * self.config.checkpoint_minutes:
                     self.save()
                     saved_at = now
         finally:
             self.save()
+            self.log.close()
 
     def _one_step(self) -> None:
         config = self.config
@@ -118,12 +128,14 @@ class Trainer:
         if quantise != self.model.entropy.fake_quant:
             self.model.entropy.set_fake_quant(quantise)
         x, position = self._batch()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16):
             measures = self.objective(self.model, x, position)
         lr = self.learning_rate()
         measures.loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        if not (torch.isfinite(norm) and torch.isfinite(measures.loss)):
+        self.group.average_gradients(self.learning)
+        norm = nn.utils.clip_grad_norm_(self.learning, config.clip)
+        # The norm is of averaged gradients, so all processes decide alike.
+        if not torch.isfinite(norm):
             self._roll_back()
             return
         self.optimizer.step(lr)
@@ -134,13 +146,13 @@ class Trainer:
     def _batch(self) -> tuple[Tensor, Tensor]:
         config = self.config
         crops = self.data.crops(self.rng, config.batch, config.crop)
-        x = torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(255)
+        x = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float().div_(255)
         if config.fixed_position is not None:
-            return x, torch.full((config.batch,), config.fixed_position)
+            return x, torch.full((config.batch,), config.fixed_position, device=self.device)
         # Evenly spread over the range in every batch: less noise than independent draws.
         top = len(ANCHOR_LAMBDAS) - 1
         strata = (np.arange(config.batch) + self.rng.random(config.batch)) / config.batch
-        return x, torch.from_numpy(self.rng.permutation(strata) * top).float()
+        return x, torch.from_numpy(self.rng.permutation(strata) * top).float().to(self.device)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -162,22 +174,19 @@ class Trainer:
             keep = self.step
             self._load(self._good)
             # The random stream goes on, so the same batch does not come again.
-            self.rng = np.random.default_rng((self.config.seed, keep, self.rollbacks))
-        if self.report:
+            seed = (self.config.seed, self.group.rank, keep, self.rollbacks)
+            self.rng = np.random.default_rng(seed)
+        if self.report and self.group.leads:
             self.report({"step": self.step, "rollback": self.rollbacks})
 
-    def _log(self) -> None:
+    def _report_progress(self) -> None:
+        if not self.group.leads:
+            return
         mean = np.mean(np.array(self._recent), 0)
-        patches = self.step * self.config.batch * (self.config.crop / 256) ** 2
-        values = (self.step, self.elapsed_s / 60, *mean, patches / max(self.elapsed_s, 1e-9))
-        row = dict(zip(LOG_FIELDS, values, strict=True))
-        path = self.out / "log.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="") as sink:
-            writer = csv.DictWriter(sink, LOG_FIELDS)
-            if fresh:
-                writer.writeheader()
-            writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
+        images = self.step * self.config.batch * self.group.size
+        values = (self.step, self.elapsed_s / 60, *mean, images / max(self.elapsed_s, 1e-9))
+        row = dict(zip(FIELDS, map(float, values), strict=True))
+        self.log.add(row)
         if self.report:
             self.report(row)
 
@@ -193,18 +202,25 @@ class Trainer:
         }
 
     def save(self) -> None:
-        """Write `checkpoint.pt` beside the log, by way of a temporary name."""
+        """Write the checkpoint beside the log, by way of a temporary name."""
+        if not self.group.leads:
+            return
         state = {"config": self.model.config.to_dict(), **self._state()}
         temporary = self.out / "checkpoint.tmp"
         torch.save(state, temporary)
-        temporary.replace(self.out / "checkpoint.pt")
+        temporary.replace(self.out / CHECKPOINT)
+
+    def has_checkpoint(self) -> bool:
+        return (self.out / CHECKPOINT).exists()
 
     def resume(self) -> bool:
         """Continue from this run's own checkpoint, if there is one."""
-        path = self.out / "checkpoint.pt"
-        if not path.exists():
+        if not self.has_checkpoint():
             return False
-        self._load(torch.load(path, weights_only=True))
+        self._load(torch.load(self.out / CHECKPOINT, weights_only=True, map_location=self.device))
+        if self.group.rank:
+            # The file holds the leader's random state; the others start a stream of their own.
+            self.rng = np.random.default_rng((self.config.seed, self.group.rank, self.step))
         return True
 
     def _load(self, state: dict[str, Any]) -> None:
@@ -214,4 +230,4 @@ class Trainer:
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
         self.rng = np.random.default_rng()
         self.rng.bit_generator.state = state["rng"]
-        torch.set_rng_state(state["torch_rng"])
+        torch.set_rng_state(state["torch_rng"].cpu())

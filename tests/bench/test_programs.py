@@ -1,0 +1,80 @@
+"""The measuring programs on two small real pictures, with the shipped weights."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wavenetmv.bench import memory, rate_distortion, speed
+from wavenetmv.bench.baselines import JPEG, WEBP
+from wavenetmv.bench.pictures import load_folder
+from wavenetmv.errors import InputError
+from wavenetmv.metrics import psnr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photographs):
+    path = tmp_path_factory.mktemp("pictures")
+    for name in ("chelsea.png", "coffee.png"):
+        with Image.open(photographs / name) as image:
+            image.convert("RGB").crop((100, 60, 292, 188)).save(path / name)
+    return path
+
+
+def test_folders_without_pictures_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no pictures"):
+        load_folder(tmp_path)
+
+
+@pytest.mark.parametrize("codec", [JPEG, WEBP])
+def test_baselines_round_trip_and_rise_with_quality(folder, codec):
+    pixels = next(iter(load_folder(folder).values()))
+    files = [codec.encode(pixels, quality) for quality in codec.qualities]
+    quality = [psnr(pixels, codec.decode(data)) for data in files]
+    assert [len(data) for data in files] == sorted(len(data) for data in files)
+    assert quality == sorted(quality)
+    assert quality[-1] > 33
+
+
+def test_rate_distortion_program(folder, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "rows.json"
+    monkeypatch.setattr(sys, "argv", ["rate_distortion", str(folder), "--json", str(out)])
+    rate_distortion.main()
+    printed = capsys.readouterr().out
+    rows = json.loads(out.read_text())
+    assert {row["codec"] for row in rows} == {"wmv", "jpeg", "webp"}
+    ours = [row for row in rows if row["codec"] == "wmv"]
+    assert len(ours) == 12
+    top = np.mean([row["bpp"] for row in ours if row["setting"] == 2048])
+    assert f"lambda  2048  {top:.4f} bpp" in printed
+    assert "BD-rate against jpeg" in printed
+    assert "BD-rate against webp" in printed
+
+
+def test_rows_that_do_not_rise_are_named():
+    row = rate_distortion.Coded("a.png", "wmv", 64, 100, 0.1, 30.0)
+    other = rate_distortion.Coded("a.png", "wmv", 128, 120, 0.2, 29.0)
+    assert rate_distortion.not_monotone([row, other]) == ["a.png"]
+    assert rate_distortion.not_monotone([row]) == []
+
+
+def test_speed_program_prints_ratios(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["speed", str(folder), "--rounds", "1"])
+    speed.main()
+    printed = capsys.readouterr().out
+    assert "wmv lambda 512" in printed
+    assert "(1.00x)" in printed
+    assert "webp -m 6" in printed
+
+
+def test_memory_program_reports_both_commands(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["memory", "--width", "200", "--height", "120"])
+    memory.main()
+    printed = capfd.readouterr().out
+    assert "encode: " in printed
+    assert "decode: " in printed
+    assert "PSNR " in printed

@@ -1,0 +1,247 @@
+"""The trainer on a tiny model and real photographs: reproducible, resumable, robust."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.tiny import TINY, save_tiny, tiny_model
+from wavenetmv.codec import PictureCodec
+from wavenetmv.errors import UsageFault
+from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.exact import export_entropy
+from wavenetmv.training.cache import open_cache
+from wavenetmv.training.export import load_checkpoint, model_from_weights
+from wavenetmv.training.objectives import latent_rate_distortion, rate_distortion
+from wavenetmv.training.stages import read_settings
+from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
+from wavenetmv.training.wavelet import energy_compaction, laplacian_bits
+from wavenetmv.types import Picture
+
+QUICK = StageConfig(steps=6, batch=2, crop=64, lr=1e-3, warmup_steps=2, log_every=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photographs):
+    """Three crops of real photographs, one too small, one broken, one that is no picture."""
+    path = tmp_path_factory.mktemp("pictures")
+    for name in ("astronaut.png", "coffee.png", "chelsea.png"):
+        with Image.open(photographs / name) as image:
+            image.convert("RGB").crop((100, 80, 260, 200)).save(path / name)
+    Image.new("RGB", (40, 200)).save(path / "narrow.png")
+    (path / "broken.png").write_bytes((path / "coffee.png").read_bytes()[:500])
+    (path / "notes.txt").write_text("not a picture")
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(folder, tmp_path_factory):
+    return open_cache([folder], tmp_path_factory.mktemp("cache"), 64)
+
+
+def parameters(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def train(data, out, objective=rate_distortion, config=QUICK, seed=0, resume=False) -> Trainer:
+    trainer = Trainer(tiny_model(seed), objective, config, data, out)
+    if resume:
+        assert trainer.resume()
+    trainer.run()
+    return trainer
+
+
+def interrupted_at(step, data, out) -> Trainer:
+    """A trainer whose user presses Ctrl-C before the batch of that step is drawn."""
+    trainer = Trainer(tiny_model(), rate_distortion, QUICK, data, out)
+    draw = trainer._batch
+
+    def batch():
+        if trainer.step == step:
+            raise KeyboardInterrupt
+        return draw()
+
+    trainer._batch = batch
+    return trainer
+
+
+def test_cache_decodes_once_and_counts_what_it_skips(folder, tmp_path):
+    seen = []
+    first = open_cache([folder], tmp_path, 64, lambda done, total: seen.append((done, total)))
+    assert (len(first.pictures), first.skipped) == (3, 2)
+    assert seen[-1] == (5, 5)
+    again = open_cache([folder], tmp_path, 64, lambda done, total: pytest.fail("decoded again"))
+    assert all(map(np.array_equal, first.pictures, again.pictures))
+    crops = first.crops(np.random.default_rng(0), 8, 64)
+    assert crops.shape == (8, 64, 64, 3)
+    assert len({crop.tobytes() for crop in crops}) > 1
+    with pytest.raises(UsageFault, match="no picture of at least 4000"):
+        open_cache([folder], tmp_path, 4000)
+
+
+@pytest.mark.parametrize("objective", [energy_compaction, latent_rate_distortion, rate_distortion])
+def test_every_objective_learns(data, tmp_path, objective):
+    config = StageConfig(steps=30, batch=2, crop=64, lr=2e-3, warmup_steps=2, log_every=5)
+    torch.manual_seed(0)
+    model = CodecModel(TINY)
+    if objective is not energy_compaction:
+        model.load_state_dict(tiny_model().state_dict())
+    before = loss_on_fixed_crops(model, objective, data)
+    trainer = Trainer(model, objective, config, data, tmp_path)
+    trainer.run()
+    assert loss_on_fixed_crops(model, objective, data) < before
+    with (tmp_path / "log.csv").open() as source:
+        assert [int(row["step"]) for row in csv.DictReader(source)] == list(range(5, 35, 5))
+    assert trainer.rollbacks == 0
+
+
+def loss_on_fixed_crops(model, objective, data) -> float:
+    torch.manual_seed(7)
+    crops = data.crops(np.random.default_rng(7), 24, 64)
+    x = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        return float(objective(model, x, torch.linspace(0, 5, 24)).loss)
+
+
+def test_same_seed_gives_the_same_run_and_another_seed_does_not(data, tmp_path):
+    first, second = (train(data, tmp_path / str(k)) for k in range(2))
+    assert torch.equal(parameters(first.model), parameters(second.model))
+    assert (tmp_path / "0" / "log.csv").read_text().splitlines()[0].startswith("step,minutes")
+    other = Trainer(tiny_model(), rate_distortion, QUICK, data, tmp_path / "other")
+    other.rng = np.random.default_rng(99)
+    other.run()
+    assert not torch.equal(parameters(first.model), parameters(other.model))
+
+
+def test_resuming_is_bit_exact(data, tmp_path):
+    whole = train(data, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_at(3, data, tmp_path / "parts").run()
+    resumed = train(data, tmp_path / "parts", seed=5, resume=True)
+    assert resumed.step == 6
+    assert torch.equal(parameters(resumed.model), parameters(whole.model))
+    assert torch.equal(parameters(resumed.ema), parameters(whole.ema))
+
+
+def test_interruption_saves(data, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_at(3, data, tmp_path).run()
+    assert load_checkpoint(tmp_path / CHECKPOINT).config == TINY
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 3
+
+
+def test_a_loss_that_is_no_number_steps_back_and_says_so(data, tmp_path):
+    reports = []
+
+    def poisoned(model, x, position):
+        measures = rate_distortion(model, x, position)
+        if trainer.step == 4 and not trainer.rollbacks:
+            return type(measures)(measures.loss * float("nan"), 0.0, 0.0, 0.0)
+        return measures
+
+    trainer = Trainer(tiny_model(), poisoned, QUICK, data, tmp_path, reports.append)
+    trainer.run()
+    assert trainer.rollbacks == 1
+    assert {"step": 4, "rollback": 1} in reports
+    assert torch.isfinite(parameters(trainer.model)).all()
+    assert trainer.step == 6
+
+
+def test_integers_are_simulated_from_the_given_share_on(data, tmp_path):
+    config = StageConfig(steps=4, batch=2, crop=64, fake_quant_from=0.5)
+    states = []
+
+    def watching(model, x, position):
+        states.append(model.entropy.fake_quant)
+        return rate_distortion(model, x, position)
+
+    Trainer(tiny_model(), watching, config, data, tmp_path).run()
+    assert states == [False, False, True, True]
+
+
+def test_weights_alone_give_back_a_model_with_the_same_integers(tmp_path):
+    model = model_from_weights(save_tiny(tmp_path))
+    expected, found = export_entropy(tiny_model().entropy), export_entropy(model.entropy)
+    for name, tensor in expected.items():
+        if name.endswith(".weight"):
+            scales = [
+                torch.exp2(each[name.replace("weight", "exponent")].float())[:, None, None, None]
+                for each in (expected, found)
+            ]
+            assert torch.equal(tensor / scales[0], found[name] / scales[1])
+        elif name.endswith("z_index"):
+            assert torch.equal(tensor, found[name])
+
+
+def test_laplacian_bits_are_those_of_the_distribution():
+    values = torch.distributions.Laplace(0.0, 3.0).sample((1, 1, 400, 400))
+    counts = np.unique(torch.round(values).numpy(), return_counts=True)[1]
+    entropy = -np.sum(counts / counts.sum() * np.log2(counts / counts.sum()))
+    assert float(laplacian_bits(values).mean()) == pytest.approx(entropy, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "Expecting"),
+        ('{"model": {"Q": 1}}', "amiss"),
+        ('{"stages": {"9": {}}}', "stage must be"),
+        ('{"stages": {"2b": {"speed": 1}}}', "no setting"),
+    ],
+)
+def test_bad_settings_are_refused(tmp_path, text, message):
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    with pytest.raises(UsageFault, match=message):
+        read_settings(path)
+
+
+def command(*arguments: object) -> list[str]:
+    return ["-m", "wavenetmv", "train", *map(str, arguments)]
+
+
+@pytest.fixture
+def tiny_settings(tmp_path):
+    path = tmp_path / "tiny.json"
+    stage = {"batch": 2, "crop": 64, "log_every": 1}
+    stages = {"1": stage, "2a": stage, "2b": stage}
+    path.write_text(json.dumps({"model": TINY.to_dict(), "stages": stages}))
+    return path
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_all_stages_from_the_command_line_make_weights_that_code(folder, tmp_path, tiny_settings):
+    options = ("--data", folder, "--out", tmp_path / "o", "--config", tiny_settings, "--steps", 12)
+    result = run(*command(*options))
+    assert result.returncode == 0, result.stderr
+    weights = tmp_path / "o" / result.stdout.strip().rpartition("/")[2]
+    codec = PictureCodec("cpu", weights=weights)
+    pixels = np.full((30, 50, 3), 90, np.uint8)
+    assert codec.decode(codec.encode(Picture(pixels))).pixels.shape == pixels.shape
+    again = run(*command(*options))
+    assert again.returncode == 2
+    assert "--resume continues it" in again.stderr
+
+
+def test_two_processes_train_one_model(folder, tmp_path, tiny_settings):
+    result = run(
+        "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517",
+        *command("--data", folder, "--out", tmp_path / "o", "--config", tiny_settings,
+                 "--steps", 4, "--stage", "2b", "--threads", 1),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    log = (tmp_path / "o" / "2b" / "log.csv").read_text().splitlines()
+    assert len(log) == 5
+    assert len(list((tmp_path / "o").glob("base-*.safetensors"))) == 1

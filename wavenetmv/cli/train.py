@@ -1,0 +1,60 @@
+"""wmv train"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavenetmv.cli import options
+from wavenetmv.cli.training_progress import TrainingProgress
+from wavenetmv.errors import UsageFault
+
+_DEFAULT_MINUTES = 120.0
+
+
+def train(
+    data: Annotated[
+        list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Checkpoints, logs and weights go here.")],
+    stage: Annotated[str, typer.Option(help="1, 2a, 2b or all.")] = "all",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help=f"How long, {_DEFAULT_MINUTES:g} if not given.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="How many steps instead.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in OUT.")] = False,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Start from a weights file or checkpoint.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of crops, lambdas and noise.")] = 0,
+    config: Annotated[
+        Path | None, typer.Option(help="JSON with changes to the model and the stages.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the exported weights.")] = "base",
+    threads: options.Threads = None,
+    device: options.OnDevice = options.Device.AUTO,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a codec on your own pictures and write its weights file into OUT.
+
+    Prints the path of the weights file. Ctrl-C saves; --resume goes on from there.
+    """
+    if minutes is not None and steps is not None:
+        raise UsageFault("--minutes and --steps exclude each other")
+    if minutes is None and steps is None:
+        minutes = _DEFAULT_MINUTES
+    from wavenetmv.training.run import RunOptions, run
+
+    with TrainingProgress(minutes, steps, quiet) as progress:
+        weights = run(
+            RunOptions(
+                data=data, out=out, stage=stage, minutes=minutes, steps=steps, resume=resume,
+                start=start, seed=seed, config=config, name=name, threads=threads,
+                device=device.value,
+            ),
+            progress.decoded, progress.trained,
+        )  # fmt: skip
+    if weights is not None:
+        typer.echo(weights)

@@ -1,0 +1,80 @@
+"""One call of `wmv train`: data, stages, export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.device import choose_device
+from wavenetmv.training.cache import open_cache
+from wavenetmv.training.distributed import Group, join
+from wavenetmv.training.export import export, load_checkpoint, model_from_weights
+from wavenetmv.training.stages import Report, Stage, choose, read_settings, run_stages
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """As `wmv train` takes them; one of `minutes` and `steps` is None."""
+
+    data: Sequence[Path]
+    out: Path
+    stage: str = "all"
+    minutes: float | None = None
+    steps: int | None = None
+    resume: bool = False
+    start: Path | None = None
+    seed: int = 0
+    config: Path | None = None
+    name: str = "base"
+    threads: int | None = None
+    device: str = "auto"
+
+
+def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report) -> Path | None:
+    """Train and export; returns the weights file, None in processes that do not lead.
+
+    Stage 1 alone exports nothing but its checkpoint: None as well.
+    """
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    device = choose_device(options.device)
+    stages = choose(options.stage)
+    model_config, changes = read_settings(options.config)
+    start = _load_start(options.start)
+    crop = max(changes.get(stage.name, {}).get("crop", stage.config.crop) for stage in stages)
+    group = join(device)
+    try:
+        data = None
+        if group.leads:
+            data = open_cache(options.data, options.out / "cache", crop, decoded)
+        group.agree(0)  # the others wait until the cache is there
+        data = data or open_cache(options.data, options.out / "cache", crop)
+        checkpoint = run_stages(
+            stages, data, options.out,
+            minutes=options.minutes, steps=options.steps,
+            model_config=start.config if start else model_config, changes=changes,
+            seed=options.seed, resume=options.resume, start=start,
+            device=device, group=group, report=report,
+        )  # fmt: skip
+        return _export(options, checkpoint, stages, group)
+    finally:
+        group.leave()
+
+
+def _export(
+    options: RunOptions, checkpoint: Path, stages: Sequence[Stage], group: Group
+) -> Path | None:
+    if not group.leads or stages[-1].name == "1":
+        return None
+    description = f"trained by wmv train, stages to {stages[-1].name}, seed {options.seed}"
+    return export(checkpoint, options.out, name=options.name, description=description)
+
+
+def _load_start(path: Path | None) -> CodecModel | None:
+    if path is None:
+        return None
+    return model_from_weights(path) if path.suffix == ".safetensors" else load_checkpoint(path)
