@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wavenetmv.errors import UsageFault
+
 Pixels = npt.NDArray[np.uint8]
 # (rate, quality) points of one codec, in any order.
 Curve = Sequence[tuple[float, float]]
@@ -32,8 +34,10 @@ def bd_rate(anchor: Curve, test: Curve) -> float:
     better.  Qualities must rise with the rate.  Raises ValueError without overlap or with
     fewer than two points.  (Bjontegaard, VCEG-M33, 2001; library `bjontegaard`.)
     """
-    import bjontegaard
-
+    try:
+        import bjontegaard
+    except ImportError as error:
+        raise UsageFault("BD-rates need a library: pip install bjontegaard") from error
     (rates_a, quality_a), (rates_t, quality_t) = _columns(anchor), _columns(test)
     if max(quality_a[0], quality_t[0]) >= min(quality_a[-1], quality_t[-1]):
         raise ValueError("the two curves share no range of quality")

@@ -1,6 +1,6 @@
 """Rate and PSNR of the shipped weights on real files, against JPEG and WebP run here.
 
-    python -m wavenetmv.bench.rate_distortion FOLDER [--json OUT] [--checkpoint PT]
+    python -m wavenetmv.bench.rate_distortion FOLDER [--json OUT] [--checkpoint PT] [--kodak]
 
 With --checkpoint (of training, which still has the floating-point entropy model) the real
 bytes are compared with that model's estimate too.
@@ -20,6 +20,7 @@ import torch
 
 from wavenetmv.bench.baselines import JPEG, WEBP, PillowCodec
 from wavenetmv.bench.pictures import load_folder
+from wavenetmv.bench.published import published_kodak
 from wavenetmv.bitstream import inspect
 from wavenetmv.codec import PictureCodec
 from wavenetmv.metrics import Pixels, bd_rate, bits_per_pixel, psnr
@@ -56,9 +57,12 @@ def measure(
     pictures: dict[str, Pixels],
     encode: Callable[[Pixels, float], bytes],
     decode: Callable[[bytes], Pixels],
+    begins: Callable[[float], None] = lambda setting: None,
 ) -> list[Coded]:
+    """Real bytes at every setting; `begins` is called before each."""
     rows = []
     for setting in settings:
+        begins(setting)
         for name, pixels in pictures.items():
             data = encode(pixels, setting)
             height, width = pixels.shape[:2]
@@ -67,11 +71,15 @@ def measure(
     return rows
 
 
-def measure_wmv(codec: PictureCodec, pictures: dict[str, Pixels]) -> list[Coded]:
+def measure_wmv(
+    codec: PictureCodec,
+    pictures: dict[str, Pixels],
+    begins: Callable[[float], None] = lambda setting: None,
+) -> list[Coded]:
     return measure(
         "wmv", ANCHOR_LAMBDAS, pictures,
         lambda pixels, lmbda: codec.encode(Picture(pixels), lmbda),
-        lambda data: codec.decode(data).pixels,
+        lambda data: codec.decode(data).pixels, begins,
     )  # fmt: skip
 
 
@@ -95,6 +103,12 @@ def curve(rows: list[Coded]) -> list[Point]:
             )
         )  # fmt: skip
     return points
+
+
+def compare_published(points: list[Point]) -> dict[str, float]:
+    """BD-rate in percent against each curve published for Kodak, by title."""
+    ours = [(point.bpp, point.psnr) for point in points]
+    return {entry.title: bd_rate(entry.psnr, ours) for entry in published_kodak().values()}
 
 
 def not_monotone(rows: list[Coded]) -> list[str]:
@@ -140,6 +154,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--kodak", action="store_true", help="compare with published curves")
     arguments = parser.parse_args()
     pictures = load_folder(arguments.folder)
     codec = PictureCodec(weights=arguments.weights)
@@ -153,6 +168,9 @@ def main() -> None:
         print(f"BD-rate against {baseline.name:5} {change:+.1f}%")
     sample = codec.encode(Picture(next(iter(pictures.values()))))
     print(f"header and framing: {framing_bytes(sample)} bytes")
+    if arguments.kodak:
+        for title, change in compare_published(ours).items():
+            print(f"BD-rate against {title} as published {change:+.1f}%")
     if arguments.checkpoint:
         estimates = estimated_bpp(arguments.checkpoint, pictures)
         for point, estimate in zip(ours, estimates, strict=True):

@@ -14,6 +14,7 @@ from wavenetmv import __version__
 from wavenetmv.cli import render
 from wavenetmv.cli.decode import decode
 from wavenetmv.cli.encode import encode
+from wavenetmv.cli.eval_rd import eval_rd
 from wavenetmv.cli.info import info
 from wavenetmv.cli.models import models
 from wavenetmv.cli.train import train
@@ -52,6 +53,7 @@ app.command()(decode)
 app.command()(info)
 app.command()(models)
 app.command()(train)
+app.command("eval-rd")(eval_rd)
 
 
 def _print_version(wanted: bool) -> None:

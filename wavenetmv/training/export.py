@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors.torch import load_file
@@ -22,8 +23,9 @@ def load_checkpoint(path: Path) -> CodecModel:
         state = torch.load(path, weights_only=True)
         model = CodecModel(ModelConfig.from_dict(state["config"]))
         model.load_state_dict(state["ema"])
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"checkpoint {path}: {str(error).splitlines()[0]}") from error
+    except (OSError, KeyError, ValueError, RuntimeError, UnpicklingError, EOFError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise CheckpointError(f"checkpoint {path}: {reason}") from error
     return model.eval()
 
 
