@@ -29,6 +29,9 @@ def train(
         Path | None, typer.Option("--from", help="Start from a weights file or checkpoint.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of crops, lambdas and noise.")] = 0,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where decoded pictures are kept; OUT/cache if not given.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="JSON with changes to the model and the stages.")
     ] = None,
@@ -50,7 +53,7 @@ def train(
     with TrainingProgress(minutes, steps, quiet) as progress:
         weights = run(
             RunOptions(
-                data=data, out=out, stage=stage, minutes=minutes, steps=steps, resume=resume,
+                data=data, out=out, cache=cache, stage=stage, minutes=minutes, steps=steps, resume=resume,
                 start=start, seed=seed, config=config, name=name, threads=threads,
                 device=device.value,
             ),

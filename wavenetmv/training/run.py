@@ -22,6 +22,7 @@ class RunOptions:
 
     data: Sequence[Path]
     out: Path
+    cache: Path | None = None  # decoded pictures; None is a folder in `out`
     stage: str = "all"
     minutes: float | None = None
     steps: int | None = None
@@ -48,11 +49,10 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
     crop = max(changes.get(stage.name, {}).get("crop", stage.config.crop) for stage in stages)
     group = join(device)
     try:
-        data = None
-        if group.leads:
-            data = open_cache(options.data, options.out / "cache", crop, decoded)
+        cache = options.cache or options.out / "cache"
+        data = open_cache(options.data, cache, crop, decoded) if group.leads else None
         group.agree(0)  # the others wait until the cache is there
-        data = data or open_cache(options.data, options.out / "cache", crop)
+        data = data or open_cache(options.data, cache, crop)
         checkpoint = run_stages(
             stages, data, options.out,
             minutes=options.minutes, steps=options.steps,
