@@ -53,8 +53,8 @@ def train(
     with TrainingProgress(minutes, steps, quiet) as progress:
         weights = run(
             RunOptions(
-                data=data, out=out, cache=cache, stage=stage, minutes=minutes, steps=steps, resume=resume,
-                start=start, seed=seed, config=config, name=name, threads=threads,
+                data=data, out=out, cache=cache, stage=stage, minutes=minutes, steps=steps,
+                resume=resume, start=start, seed=seed, config=config, name=name, threads=threads,
                 device=device.value,
             ),
             progress.decoded, progress.trained,
