@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from wavenetmv.models.checkpoints import load_weights
 from wavenetmv.models.device import choose_device, choose_dtype
 from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.inference import InferenceModel
-from wavenetmv.models.latents import Quantise, walk
+from wavenetmv.models.latents import RD_SLOPE, Quantise, dead_zone_of, walk
 from wavenetmv.models.registry import WeightsInfo, default_weights, find_weights, read_info
 from wavenetmv.types import (
     LAMBDA_DEFAULT,
@@ -47,6 +47,12 @@ from wavenetmv.types import (
 )
 
 
+class _Loaded(NamedTuple):
+    model: InferenceModel
+    tables: ScaleTables
+    dead_zone: Tensor  # of the encoder's rounding, per scale index
+
+
 class PictureCodec:
     """Encoder and decoder of pictures; loads each set of weights once.
 
@@ -55,6 +61,7 @@ class PictureCodec:
     weights    a weights file to encode with instead of the default ones
     precision  of the transforms: "auto" (bfloat16 where the processor has it), "bfloat16" or
                "float32".  It changes pixels in the last bit, never a symbol that is decoded.
+    rd_slope   how much the encoder's rounding saves bits, models/latents.py; 0 rounds plainly
 
     Safe to use from several threads.  Raises CheckpointError when weights are missing or
     damaged and UsageFault when the device does not exist.
@@ -66,13 +73,15 @@ class PictureCodec:
         threads: int | None = None,
         weights: Path | None = None,
         precision: str = "auto",
+        rd_slope: float = RD_SLOPE,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         self._device = choose_device(device)
         self._dtype = choose_dtype(precision, self._device)
+        self._rd_slope = rd_slope
         self._lock = threading.Lock()
-        self._loaded: dict[str, tuple[InferenceModel, ScaleTables]] = {}
+        self._loaded: dict[str, _Loaded] = {}
         self._own_weights = read_info(weights) if weights else None
 
     @property
@@ -148,11 +157,11 @@ class PictureCodec:
     def _encode(self, picture: Picture, lambda_index: int, alpha: bytes | None) -> bytes:
         info = self.weights
         header = _header(info, picture, lambda_index, alpha is not None)
-        model, tables = self._load(info)
+        model, tables, dead_zone = self._load(info)
         pixels = torch.from_numpy(np.ascontiguousarray(picture.pixels))
         with _enough_memory(header):
             y, z = model.analyse(pixels, lambda_index)
-            quantise = Quantise(y, z)
+            quantise = Quantise(y, z, dead_zone)
             walk(model.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise)
         steps = [(s.cpu().numpy(), i.cpu().numpy()) for s, i in quantise.coded]
         frame = FramePayload(symbols_crc(s for s, _ in steps), encode_symbols(steps, tables))
@@ -166,7 +175,7 @@ class PictureCodec:
         source = io.BytesIO(data) if isinstance(data, bytes) else data
         stream = read_picture_stream(source, max_pixels)
         header = stream.header
-        model, tables = self._load(self._weights_of(header))
+        model, tables, _ = self._load(self._weights_of(header))
         dequantise = _Dequantise(stream.frame.coded, tables, model.device)
         size = model.latent_size(header.height, header.width)
         with _enough_memory(header):
@@ -180,7 +189,7 @@ class PictureCodec:
             return own
         return find_weights(header.model_id, header.weights_hash)
 
-    def _load(self, info: WeightsInfo) -> tuple[InferenceModel, ScaleTables]:
+    def _load(self, info: WeightsInfo) -> _Loaded:
         with self._lock:
             if info.sha256 not in self._loaded:
                 loaded = load_weights(info.path)
@@ -188,7 +197,9 @@ class PictureCodec:
                     loaded.table_radii.numpy(), loaded.table_frequencies.numpy()
                 )
                 model = InferenceModel(loaded, self._device, self._dtype)
-                self._loaded[info.sha256] = (model, tables)
+                cost_bits = torch.from_numpy(tables.step_cost_bits()).float()
+                dead_zone = dead_zone_of(cost_bits, self._rd_slope).to(self._device)
+                self._loaded[info.sha256] = _Loaded(model, tables, dead_zone)
             return self._loaded[info.sha256]
 
     @staticmethod

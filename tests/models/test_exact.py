@@ -11,7 +11,7 @@ from tests.tiny import tiny_model
 from wavenetmv.models import exact as exact_module
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.exact import ExactEntropyModel, export_entropy
-from wavenetmv.models.latents import Quantise, walk
+from wavenetmv.models.latents import Quantise, dead_zone_of, walk
 from wavenetmv.models.quantised import (
     EXACT_LIMIT,
     ExactConv2d,
@@ -100,3 +100,24 @@ def test_z_indexes_interpolate_in_integers():
     assert found == [10, 10, 11, 15, 20, 20]
     with pytest.raises(ValueError, match="321"):
         exact.z_indexes(321)
+
+
+def test_dead_zone_grows_with_what_a_symbol_costs():
+    thresholds = dead_zone_of(torch.tensor([0.0, 1.0, 5.0, 16.0]), slope=0.1)
+    assert thresholds.tolist() == pytest.approx([0.5, 0.55, 0.75, 0.95])
+
+
+def test_dead_zone_only_turns_ones_into_zeros():
+    model = tiny_model()
+    exact = ExactEntropyModel(model.config, export_entropy(model.entropy))
+    rng = np.random.default_rng(6)
+    y = torch.from_numpy(rng.normal(scale=1, size=(1, 16, 8, 8))).float()
+    z = torch.zeros(1, 8, 2, 2)
+    plain, rounded = Quantise(y, z), Quantise(y, z, torch.full((64,), 0.7))
+    for quantise in (plain, rounded):
+        walk(exact, (8, 8), 64, quantise)
+    # The first step does not depend on earlier symbols: there both can be compared.
+    before, after = plain.coded[1][0], rounded.coded[1][0]
+    assert (before != after).any()
+    assert (before[before != after].abs() == 1).all()
+    assert not after[before != after].any()

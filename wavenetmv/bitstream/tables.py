@@ -63,6 +63,15 @@ class ScaleTables:
         tables = [_checked_table(table, i) for i, table in enumerate(np.split(flat, ends[:-1]))]
         return cls(radius_array, tuple(tables), tuple(_model(table) for table in tables))
 
+    def step_cost_bits(self) -> npt.NDArray[np.float64]:
+        """[64]: how many bits the symbol 1 costs more than the symbol 0, per scale index."""
+        return np.array(
+            [
+                np.log2(table[radius] / table[radius + 1])
+                for radius, table in zip(self.radii, self.frequencies, strict=True)
+            ]
+        )
+
 
 def default_scales() -> npt.NDArray[np.float64]:
     """The 64 standard deviations, 0.11..64 in logarithmic steps, in units of a quantiser step."""
