@@ -86,7 +86,10 @@ class Quantise:
         residual = gather(self.y, step) - means * 2.0**-MEAN_BITS
         symbols = torch.floor(residual + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
         if self.dead_zone is not None:
-            symbols *= residual.abs() >= self.dead_zone[indexes.int()]
+            # Few symbols are +-1, so looking at these alone takes a fraction of the time.
+            ones = (symbols.abs() == 1).flatten().nonzero().flatten()
+            small = residual.flatten()[ones].abs() < self.dead_zone[indexes.flatten()[ones].int()]
+            symbols.view(-1)[ones[small]] = 0
         symbols = symbols.to(torch.int32)
         self.coded.append((symbols.flatten(), indexes.flatten()))
         return symbols
