@@ -49,7 +49,10 @@ def test_golden_stream_decodes_to_the_stored_integers(codec):
 def test_golden_stream_decodes_to_the_stored_pixels_within_bounds(precision):
     stored = np.frombuffer((VECTORS / "codec_pixels.bin").read_bytes(), np.uint8)
     expected = stored.reshape(PIXELS.shape).astype(int)
-    decoded = PictureCodec("cpu", weights=WEIGHTS, precision=precision).decode(GOLDEN).pixels
+    codec = PictureCodec("cpu", weights=WEIGHTS, precision=precision)
+    integers = np.frombuffer((VECTORS / "codec_sixteenths.bin").read_bytes(), "<i4")
+    assert np.array_equal(codec.decode_integers(GOLDEN).ravel(), integers)
+    decoded = codec.decode(GOLDEN).pixels
     error = np.abs(decoded - expected)
     assert error.max() <= (1 if precision == "float32" else 12)
     assert np.sqrt(np.mean(error**2)) < (0.05 if precision == "float32" else 2.0)

@@ -45,7 +45,8 @@ def tiny_model(seed: int = 0) -> CodecModel:
     return model.eval()
 
 
-def save_tiny(folder: Path, seed: int = 0) -> Path:
+def save_tiny(folder: Path, model: CodecModel | None = None) -> Path:
     radii, frequencies = gaussian_tables(default_scales())
     tables = {"radii": torch.from_numpy(radii), "frequencies": torch.from_numpy(frequencies)}
-    return save_weights(tiny_model(seed), tables, folder, name="tiny", description="for tests")
+    model = model or tiny_model()
+    return save_weights(model, tables, folder, name="tiny", description="for tests")

@@ -50,7 +50,10 @@ def card(**changes):
 
 def test_saving_is_reproducible_and_named_by_content(tiny, tmp_path):
     (tmp_path / "again").mkdir()
-    assert save_tiny(tmp_path / "again").name == tiny.name
+    model = tiny_model()
+    first, second = save_tiny(tmp_path, model), save_tiny(tmp_path / "again", model)
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
     info = read_info(tiny)
     assert info.sha256.startswith(tiny.stem.rpartition("-")[2])
     assert info.name == "tiny"

@@ -41,8 +41,9 @@ def peak_megabytes(*arguments: str) -> tuple[float, float]:
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments])
     _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)  # or Popen warns of a lost child
     if status:
-        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), arguments)
+        raise subprocess.CalledProcessError(process.returncode, arguments)
     return usage.ru_maxrss / 1024, time.perf_counter() - started
 
 
