@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,12 @@ TINY = ModelConfig(
 
 
 def tiny_model(seed: int = 0) -> CodecModel:
+    """A fresh copy of the same model: its making sums floats, so it is made once a process."""
+    return copy.deepcopy(_make(seed))
+
+
+@cache
+def _make(seed: int) -> CodecModel:
     """Wavelet + KLT start, then every weight that starts at zero made random."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
