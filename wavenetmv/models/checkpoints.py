@@ -71,6 +71,7 @@ def save_weights(
     tensors |= {TABLES + key: value.to(torch.int32) for key, value in tables.items()}
     tensors = {key: value.contiguous() for key, value in sorted(tensors.items())}
     card = {
+        "format": WEIGHTS_FORMAT,
         "name": name,
         "model_id": int(ModelId.WAVELET_CONTEXT),
         "licence": licence,
@@ -78,7 +79,8 @@ def save_weights(
         "description": description,
         "config": model.config.to_dict(),
     }
-    data = save(tensors, {"format": WEIGHTS_FORMAT, "card": json.dumps(card, sort_keys=True)})
+    # One metadata key: safetensors writes several in random order, and the hash would vary.
+    data = save(tensors, {"card": json.dumps(card, sort_keys=True)})
     path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors"
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(data)

@@ -116,12 +116,13 @@ def _read_info(path: Path, _mtime_ns: int, size: int) -> WeightsInfo:
 
 def parse_card(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     """The JSON card in a weights file's header. Raises CheckpointError if it is not ours."""
-    if metadata.get("format") != WEIGHTS_FORMAT:
-        raise CheckpointError(
-            f"weights {path}: expected format {WEIGHTS_FORMAT}, got {metadata.get('format')!r}"
-        )
     try:
-        card: dict[str, Any] = json.loads(metadata["card"])
+        card: dict[str, Any] = json.loads(metadata.get("card", "{}"))
+        found = metadata.get("format") or card.get("format")  # the first files had it apart
+        if found != WEIGHTS_FORMAT:
+            raise CheckpointError(
+                f"weights {path}: expected format {WEIGHTS_FORMAT}, got {found!r}"
+            )
         for key, kind in _CARD_FIELDS.items():
             if not isinstance(card[key], kind):
                 raise CheckpointError(f"weights {path}: card field {key!r} is {card[key]!r}")
