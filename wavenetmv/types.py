@@ -17,6 +17,9 @@ LAMBDA_DEFAULT = 512.0
 LAMBDA_STEPS_PER_OCTAVE = 64
 LAMBDA_INDEX_MAX = 5 * LAMBDA_STEPS_PER_OCTAVE
 
+# The largest magnitude of a coded integer: 16 times it is exact in float32 (docs/FORMAT.md 8).
+MAX_SYMBOL = (1 << 20) - 1
+
 # Pillow's own decompression-bomb threshold, doubled as Pillow does before it refuses.
 MAX_PIXELS_DEFAULT = 178_956_970
 

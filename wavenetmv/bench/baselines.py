@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,5 +34,3 @@ class PillowCodec:
 # The settings of CompressAI's published curves: plain JPEG, WebP at its greatest effort.
 JPEG = PillowCodec("jpeg", "JPEG", (5, 10, 20, 30, 45, 60, 75, 85, 92))
 WEBP = PillowCodec("webp", "WEBP", (1, 5, 15, 30, 45, 60, 75, 85, 92), (("method", 6),))
-
-Encode = Callable[[Pixels, int], bytes]

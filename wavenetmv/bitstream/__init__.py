@@ -8,7 +8,6 @@ from wavenetmv.bitstream.container import (
     write_picture_stream,
 )
 from wavenetmv.bitstream.entropy import (
-    MAX_SYMBOL,
     SymbolDecoder,
     encode_symbols,
     ideal_bits,
@@ -46,6 +45,7 @@ from wavenetmv.bitstream.tables import (
     default_scales,
     gaussian_tables,
 )
+from wavenetmv.types import MAX_SYMBOL
 
 __all__ = [
     "FORMAT_VERSION",

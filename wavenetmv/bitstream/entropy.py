@@ -30,9 +30,8 @@ from wavenetmv.bitstream.tables import (
     ScaleTables,
 )
 from wavenetmv.errors import CorruptStream
+from wavenetmv.types import MAX_SYMBOL
 
-# So that a symbol in sixteenths of a quantiser step stays exact in float32.
-MAX_SYMBOL = (1 << 20) - 1
 ESCAPE_CLASSES = 32
 _MAX_CLASS = MAX_SYMBOL.bit_length() - 1
 _WORD_BYTES = 4

@@ -17,8 +17,7 @@ from torch import Tensor
 from wavenetmv.models.entropy import MEAN_BITS, Z_MAX
 from wavenetmv.models.exact import ExactEntropyModel
 from wavenetmv.models.partition import STEPS, gather, scatter_
-
-MAX_SYMBOL = (1 << 20) - 1  # docs/FORMAT.md section 6: what a stream can carry
+from wavenetmv.types import MAX_SYMBOL
 
 
 class Exchange(Protocol):
