@@ -4,7 +4,8 @@
         [--variants default,haar,...] [--jobs 2]
 
 Every variant trains all stages in a process of its own with one thread, bound to one core,
-so that variants that run side by side do not slow each other down.  Afterwards it codes the
+for minutes of processor time: neither variants that run side by side nor other work on the
+machine change what a variant gets.  Afterwards it codes the
 Kodak pictures; `results.csv` gets one row per variant.  What is there already is kept.
 """
 
@@ -26,6 +27,7 @@ from wavenetmv.bench.published import published_kodak
 from wavenetmv.errors import UsageFault
 from wavenetmv.metrics import Curve, bd_rate
 from wavenetmv.training.cache import open_cache
+from wavenetmv.training.stages import STAGES
 
 _CROP = 192  # pixels, of every stage by default
 
@@ -78,7 +80,7 @@ def run_variant(name: str, setup: Setup, core: int) -> dict[str, Any]:
     folder = setup.out / name
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "settings.json"
-    settings.write_text(json.dumps(VARIANTS[name], indent=1))
+    settings.write_text(json.dumps(_settings(VARIANTS[name]), indent=1))
     common = [sys.executable, "-m", "wavenetmv"]
     sources = [part for path in setup.data for part in ("--data", str(path))]
     train = [
@@ -92,6 +94,14 @@ def run_variant(name: str, setup: Setup, core: int) -> dict[str, Any]:
     ]  # fmt: skip
     points = json.loads(_output_of(evaluate, core, folder / "eval.log"))["points"]
     return summary(name, setup.minutes, [(p["lambda"], p["bpp"], p["psnr"]) for p in points])
+
+
+def _settings(variant: dict[str, Any]) -> dict[str, Any]:
+    """`variant` with all stages on the processor's clock."""
+    stages = {stage.name: {"processor_minutes": True} for stage in STAGES}
+    for name, changes in variant.get("stages", {}).items():
+        stages[name] |= changes
+    return {"model": variant.get("model", {}), "stages": stages}
 
 
 def summary(name: str, minutes: float, points: list[tuple[float, float, float]]) -> dict[str, Any]:
