@@ -126,6 +126,8 @@ def run_stages(
         model = _starting_model(stage, out, start, model_config, data, seed).to(device)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith(stage.trains))
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            continue  # stage 1 of a wavelet without learned steps
         trainer = Trainer(
             model, stage.objective, config, data, folder,
             partial(report, stage.name), device, group,
