@@ -16,8 +16,9 @@ PACKAGE = Path(__file__).parent.parent / "wavenetmv"
 ALLOWED: dict[str, set[str] | None] = {
     "errors": set(),
     "types": set(),
+    "labels": set(),
     "bitstream": {"errors", "types"},
-    "models": {"errors", "types"},
+    "models": {"errors", "types", "labels"},
     "io": {"errors", "types"},
     "codec": {"models", "bitstream", "types", "errors"},
     "analysis": {"models", "bitstream", "types", "errors", "codec"},
@@ -26,7 +27,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "training": {"errors", "types", "models", "bitstream", "io", "codec", "analysis", "metrics"},
     "bench": {
         *("errors", "types", "models", "bitstream", "io", "codec", "analysis", "metrics"),
-        *("api", "training", "inspection"),
+        *("api", "training", "inspection", "labels"),
     },
     "api": {"errors", "types", "bitstream", "io", "codec", "analysis"},
     "cli": None,

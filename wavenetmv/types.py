@@ -98,3 +98,18 @@ class Picture:
     @property
     def height(self) -> int:
         return int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """An object found in a picture.
+
+    class_id  0..79, index into `labels.COCO_LABELS`; `label` is that entry
+    score     0..1
+    box       x1, y1, x2, y2 in pixels of the original picture
+    """
+
+    class_id: int
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
