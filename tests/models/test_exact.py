@@ -11,17 +11,13 @@ from tests.tiny import tiny_model
 from wavenetmv.models import exact as exact_module
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.exact import ExactEntropyModel, export_entropy
+from wavenetmv.models.exact_conv import ByteConv2d, ExactConv2d
 from wavenetmv.models.latents import Quantise, dead_zone_of, walk
-from wavenetmv.models.quantised import (
-    EXACT_LIMIT,
-    ExactConv2d,
-    FakeQuantConv2d,
-    export_integers,
-)
+from wavenetmv.models.quantised import EXACT_LIMIT, FakeQuantConv2d, export_integers
 
 
 def exact_of(layer: FakeQuantConv2d) -> ExactConv2d:
-    return ExactConv2d(**export_integers(layer), hidden=layer.hidden)
+    return ExactConv2d(**export_integers(layer), hidden=layer.hidden, bytes_in=layer.bytes_in)
 
 
 @pytest.mark.parametrize("channels", [8, 128, 448])
@@ -41,6 +37,31 @@ def test_exact_convolution_equals_float64(channels, kernel, hidden, layout):
     expected = torch.floor(reference * exact.rescale.double())
     expected = expected.clamp(0, 255) if hidden else expected.clamp(-(1 << 20), 1 << 20)
     assert torch.equal(exact(x).double(), expected)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 2), (33, 20)])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_products_of_bytes_give_the_same_sums(size, kernel, monkeypatch):
+    if not ByteConv2d.usable():
+        pytest.skip("this build of torch has no exact product of bytes")
+    generator = torch.Generator().manual_seed(kernel)
+    # The largest operands there are, at random signs.
+    weight = torch.randint(0, 2, (24, 40, kernel, kernel), generator=generator) * 254 - 127
+    bias = torch.randint(-1000, 1000, (24,), generator=generator, dtype=torch.int32)
+    x = torch.randint(0, 2, (2, 40, *size), generator=generator).float() * 255
+    expected = F.conv2d(x.double(), weight.double(), bias.double(), padding=kernel // 2)
+    conv = ByteConv2d(weight.to(torch.int8), bias)
+    assert torch.equal(conv(x).double(), expected)
+    monkeypatch.setattr(ByteConv2d, "_STRIP_BYTES", 3 * size[1] * kernel**2 * 40)
+    assert torch.equal(conv(x).double(), expected)
+
+
+def test_a_product_of_bytes_that_saturates_is_not_used(monkeypatch):
+    exact = torch._int_mm
+    monkeypatch.setattr(torch, "_int_mm", lambda a, b: exact(a, b).clamp(-(1 << 20), 1 << 20))
+    assert not ByteConv2d.usable.__wrapped__()
+    monkeypatch.delattr(torch, "_int_mm")
+    assert not ByteConv2d.usable.__wrapped__()
 
 
 @pytest.mark.parametrize("hidden", [True, False])

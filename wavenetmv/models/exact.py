@@ -29,11 +29,11 @@ from wavenetmv.models.entropy import (
     HyperSynthesis,
     means_and_indexes,
 )
+from wavenetmv.models.exact_conv import ExactConv2d
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.models.partition import STEPS
 from wavenetmv.models.quantised import (
     OUTPUT_BITS,
-    ExactConv2d,
     FakeQuantConv2d,
     export_integers,
     import_integers,
@@ -117,6 +117,8 @@ class ExactEntropyModel(nn.Module):
             self._strip(step, features, y_sixteenths, top, min(top + _STRIP, h))
             for top in range(0, h, _STRIP)
         ]
+        if len(strips) == 1:
+            return strips[0]
         means, indexes = zip(*strips, strict=True)
         return torch.cat(means, 2), torch.cat(indexes, 2)
 
@@ -153,5 +155,6 @@ def _exact(module: Network, tensors: Mapping[str, Tensor], prefix: str) -> Netwo
         if weight.shape != layer.weight.shape or bias.shape != exponent.shape:
             raise ValueError(f"{key}weight has shape {tuple(weight.shape)}")
         parent = module.get_submodule(name.rpartition(".")[0])
-        setattr(parent, name.rpartition(".")[2], ExactConv2d(weight, bias, exponent, layer.hidden))
+        exact = ExactConv2d(weight, bias, exponent, layer.hidden, layer.bytes_in)
+        setattr(parent, name.rpartition(".")[2], exact)
     return module

@@ -17,6 +17,7 @@ from torch import Tensor
 from wavenetmv.models.adamix import pool
 from wavenetmv.models.checkpoints import LoadedModel
 from wavenetmv.models.entropy import MEAN_BITS
+from wavenetmv.models.exact_conv import channels_last
 from wavenetmv.types import index_to_lambda
 
 TILE_THRESHOLD = 6_000_000  # pixels
@@ -62,7 +63,7 @@ class InferenceModel:
         h, w = self.latent_size(*pixels.shape[:2])
         tiles = list(_tiles(h, w, pixels.shape[0] * pixels.shape[1]))
         mixture = self._analysis_mixture(pixels, tiles)
-        y = torch.empty(1, self.config.M, h, w, device=self.device)
+        y = channels_last(torch.empty(1, self.config.M, h, w, device=self.device))
         for rows, columns in tiles:
             packet = self._packet(pixels, rows, columns)
             if mixture is None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from wavenetmv.models.entropy import MEAN_BITS, Z_MAX
 from wavenetmv.models.exact import ExactEntropyModel
+from wavenetmv.models.exact_conv import channels_last
 from wavenetmv.models.partition import STEPS, gather, scatter_
 from wavenetmv.types import MAX_SYMBOL
 
@@ -40,7 +41,7 @@ def walk(
     z_indexes = entropy.z_indexes(lambda_index)
     z_hat = exchange.hyper(z_indexes[:, None, None].expand(-1, h // 4, w // 4))
     features = entropy.hyper(z_hat[None])
-    y_sixteenths = features.new_zeros(1, entropy.config.M, h, w)
+    y_sixteenths = channels_last(features.new_zeros(1, entropy.config.M, h, w))
     for step in range(STEPS):
         means, indexes = entropy.parameters_of_step(step, features, y_sixteenths)
         symbols = exchange.step(step, means, indexes)
@@ -85,10 +86,8 @@ class Quantise:
         residual = gather(self.y, step) - means * 2.0**-MEAN_BITS
         symbols = torch.floor(residual + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
         if self.dead_zone is not None:
-            # Few symbols are +-1, so looking at these alone takes a fraction of the time.
-            ones = (symbols.abs() == 1).flatten().nonzero().flatten()
-            small = residual.flatten()[ones].abs() < self.dead_zone[indexes.flatten()[ones].int()]
-            symbols.view(-1)[ones[small]] = 0
+            threshold = self.dead_zone[indexes.int()]
+            symbols *= residual.abs_() >= threshold
         symbols = symbols.to(torch.int32)
         self.coded.append((symbols.flatten(), indexes.flatten()))
         return symbols

@@ -6,11 +6,11 @@ behind the entropy parameters exist twice:
 `FakeQuantConv2d`  the trainable one: float, with weights and activations rounded as the
                    exact one rounds them when `fake_quant` is on (straight-through
                    gradients; Jacob et al., CVPR 2018).
-`ExactConv2d`      the shipped one: float32 tensors that hold small integers.  Every
-                   partial sum stays below 2^24 in magnitude, so float32 represents it
-                   exactly and the result does not depend on summation order, threads,
-                   instruction set or device.  Rescaling is by powers of two, then floor
-                   and clamp: exact as well.
+`ExactConv2d`      the shipped one (models/exact_conv.py): float32 tensors that hold small
+                   integers.  Every partial sum stays below 2^24 in magnitude, so float32
+                   represents it exactly and the result does not depend on summation
+                   order, threads, instruction set or device.  Rescaling is by powers of
+                   two, then floor and clamp: exact as well.
 
 A tensor of real values r travels as integers r / step with a power-of-two step.
 """
@@ -89,6 +89,12 @@ class FakeQuantConv2d(nn.Conv2d):
         scale = 2.0 ** (ACTIVATION_BITS if self.hidden else OUTPUT_BITS)
         return round_ste(out.float() * scale) / scale
 
+    @property
+    def bytes_in(self) -> bool:
+        """Whether the input is an activation of a layer like this: integers 0..255."""
+        activation = self.input_step == 2.0**-ACTIVATION_BITS
+        return bool((activation & (self.input_max == ACTIVATION_MAX)).all())
+
     @torch.no_grad()
     def weight_exponents(self) -> Tensor:
         """Per output channel the largest k for which round(w * step * 2^k) is exact to use.
@@ -103,35 +109,6 @@ class FakeQuantConv2d(nn.Conv2d):
         # Half of the limit is left for rounding of weights, bias and the rounding term.
         by_sum = EXACT_LIMIT / 2 / reach.clamp_min(1e-12)
         return torch.floor(torch.log2(torch.minimum(by_weight, by_sum))).clamp(0, 20)
-
-
-class ExactConv2d(nn.Module):
-    """Integers in, integers out; see the module's docstring.
-
-    weight    int8 [C_out, C_in, k, k]
-    bias      int32 [C_out], rounding term included
-    exponent  int8 [C_out]: the accumulator counts steps of 2^-exponent
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor, exponent: Tensor, hidden: bool) -> None:
-        super().__init__()
-        self.hidden = hidden
-        self.padding = weight.shape[-1] // 2
-        bits = ACTIVATION_BITS if hidden else OUTPUT_BITS
-        self.register_buffer("weight", weight.float(), persistent=False)
-        self.register_buffer("bias", bias.float(), persistent=False)
-        rescale = torch.exp2(bits - exponent.float())[:, None, None]
-        self.register_buffer("rescale", rescale, persistent=False)
-        self.weight: Tensor
-        self.bias: Tensor
-        self.rescale: Tensor
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = F.conv2d(x, self.weight, self.bias, padding=self.padding)
-        out = out.mul_(self.rescale).floor_()
-        if self.hidden:
-            return out.clamp_(0, ACTIVATION_MAX)
-        return out.clamp_(-OUTPUT_MAX, OUTPUT_MAX)
 
 
 @torch.no_grad()
