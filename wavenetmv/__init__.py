@@ -2,6 +2,7 @@
 
     data = wavenetmv.encode(picture, lmbda=512)   # a Pillow image or an array
     pixels = wavenetmv.decode(data)               # uint8 [H, W, 3]
+    objects = wavenetmv.analyze(data)             # labels, scores and boxes, without pixels
 
 Importing the package loads neither torch nor numpy; the first call does.
 """
@@ -23,8 +24,8 @@ from wavenetmv.errors import (
 )
 
 if TYPE_CHECKING:
-    from wavenetmv.api import Codec, decode, decode_image, encode, info, latents
-    from wavenetmv.types import Picture
+    from wavenetmv.api import Codec, analyze, decode, decode_image, encode, info, latents
+    from wavenetmv.types import Detection, Picture
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ __all__ = [
     "CheckpointError",
     "Codec",
     "CorruptStream",
+    "Detection",
     "InputError",
     "NotAStream",
     "Picture",
@@ -40,6 +42,7 @@ __all__ = [
     "UsageFault",
     "WmvError",
     "__version__",
+    "analyze",
     "decode",
     "decode_image",
     "encode",
@@ -48,8 +51,8 @@ __all__ = [
 ]
 
 _LAZY = dict.fromkeys(
-    ("Codec", "decode", "decode_image", "encode", "info", "latents"), "wavenetmv.api"
-) | {"Picture": "wavenetmv.types"}
+    ("Codec", "analyze", "decode", "decode_image", "encode", "info", "latents"), "wavenetmv.api"
+) | dict.fromkeys(("Detection", "Picture"), "wavenetmv.types")
 
 
 def __getattr__(name: str) -> Any:

@@ -13,16 +13,18 @@ from PIL import Image
 
 from wavenetmv import io
 from wavenetmv.bitstream import StreamInfo, inspect
-from wavenetmv.types import LAMBDA_DEFAULT, Picture
+from wavenetmv.types import LAMBDA_DEFAULT, Detection, Picture
 
 if TYPE_CHECKING:
     import torch
 
+    from wavenetmv.analysis import Analyzer
     from wavenetmv.codec import PictureCodec
 
 PictureLike = Image.Image | npt.NDArray[Any] | Picture
 
 _engines: dict[Codec, PictureCodec] = {}
+_analyzers: dict[tuple[Codec, str], Analyzer] = {}
 _engines_lock = threading.Lock()
 
 
@@ -66,6 +68,26 @@ class Codec:
         """Dequantised latents [1, M, ceil(H/64)*4, ceil(W/64)*4], no pixels computed."""
         return self.engine().latents(bytes(data))
 
+    def analyze(
+        self, data: bytes, threshold: float = 0.25, task: str = "detect"
+    ) -> list[Detection]:
+        """Objects in the picture, best first, found in its latents: no pixels are computed.
+
+        `threshold` in 0..1 is the least score.  Raises StreamError, and CheckpointError when
+        there is no head for the weights of this stream.
+        """
+        return self.analyzer(task).analyze(bytes(data), threshold)
+
+    def analyzer(self, task: str = "detect") -> Analyzer:
+        """The loaded head behind `analyze`, for many streams."""
+        engine = self.engine()
+        with _engines_lock:
+            if (analyzer := _analyzers.get((self, task))) is None:
+                from wavenetmv.analysis import Analyzer
+
+                analyzer = _analyzers[self, task] = Analyzer(engine, task)
+            return analyzer
+
     def engine(self) -> PictureCodec:
         """The loaded codec behind this setting."""
         with _engines_lock:
@@ -98,6 +120,11 @@ def decode_image(data: bytes) -> Image.Image:
 def latents(data: bytes) -> torch.Tensor:
     """`Codec.latents` with default settings."""
     return _DEFAULT.latents(data)
+
+
+def analyze(data: bytes, threshold: float = 0.25, task: str = "detect") -> list[Detection]:
+    """`Codec.analyze` with default settings."""
+    return _DEFAULT.analyze(data, threshold, task)
 
 
 def info(data: bytes) -> StreamInfo:

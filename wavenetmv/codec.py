@@ -89,6 +89,10 @@ class PictureCodec:
         """The weights that encode. Decoding takes those that a stream names."""
         return self._own_weights or default_weights()
 
+    @property
+    def device(self) -> torch.device:
+        return self._device
+
     def load(self) -> None:
         """Load the encoding weights now rather than at the first `encode`."""
         self._load(self.weights)
@@ -141,8 +145,14 @@ class PictureCodec:
 
     def latents(self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT) -> Tensor:
         """y_hat [1, M, h, w] as the synthesis and the heads see it; h, w = 4 ceil(side / 64)."""
+        return self.read_latents(data, max_pixels)[1]
+
+    def read_latents(
+        self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT
+    ) -> tuple[StreamHeader, Tensor]:
+        """What the stream says of its picture, and `latents`."""
         stream, y_sixteenths, model = self._decode_latents(data, max_pixels)
-        return model.dequantise(y_sixteenths, stream.header.lambda_index)
+        return stream.header, model.dequantise(y_sixteenths, stream.header.lambda_index)
 
     def decode_integers(
         self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from wavenetmv import __version__
 from wavenetmv.cli import render
+from wavenetmv.cli.analyze import analyze
 from wavenetmv.cli.decode import decode
 from wavenetmv.cli.encode import encode
 from wavenetmv.cli.eval_rd import eval_rd
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 app.command()(encode)
 app.command()(decode)
+app.command()(analyze)
 app.command()(info)
 app.command()(models)
 app.command()(train)

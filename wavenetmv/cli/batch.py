@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 import typer
 
-from wavenetmv.cli.items import STDIO, Item
+from wavenetmv.cli.items import Item
 from wavenetmv.cli.progress import progress
-from wavenetmv.cli.render import Reporter
 from wavenetmv.errors import InputError, UsageFault, WmvError
 
 
+class ItemReporter(Protocol):
+    """Tells the user of items as they finish."""
+
+    def done(self, record: dict[str, Any]) -> None: ...
+
+    def failed(self, source: str, error: WmvError) -> None: ...
+
+    def summary(self) -> None: ...
+
+
 def run(
-    items: Sequence[Item],
-    work: Callable[[Item], dict[str, Any]],
-    *,
-    quiet: bool,
-    as_json: bool,
+    items: Sequence[Item], work: Callable[[Item], dict[str, Any]], reporter: ItemReporter
 ) -> None:
     """Call `work` for each item; it returns the record to report, or raises WmvError."""
-    to_stdout = any(item.target == STDIO for item in items)
-    reporter = Reporter(as_json, quiet, on_stderr=to_stdout)
     exit_code = 0
     with progress(len(items)) as step:
         for item in items:
@@ -36,6 +40,11 @@ def run(
     reporter.summary()
     if exit_code:
         raise typer.Exit(exit_code)
+
+
+def nothing() -> AbstractContextManager[None]:
+    """In place of a context that an option asks for, when it was not given."""
+    return nullcontext()
 
 
 def check_output(item: Item, force: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from wavenetmv.cli import batch, options
 from wavenetmv.cli.items import STDIO, Item, plan, size_of
+from wavenetmv.cli.render import Reporter
 
 if TYPE_CHECKING:
     from wavenetmv.api import Codec
@@ -54,7 +55,8 @@ def decode(
     suffix = f".{format_name.lower().lstrip('.')}" if format_name else ".png"
     items = plan(inputs, output, suffix=suffix, wanted={".wmv"}, file_suffixes=SUFFIXES)
     job = _Job(Codec(device.value, threads), named, quality, drop_alpha, max_pixels, force)
-    batch.run(items, job, quiet=quiet, as_json=as_json)
+    to_stdout = any(item.target == STDIO for item in items)
+    batch.run(items, job, Reporter(as_json, quiet, on_stderr=to_stdout))
 
 
 @dataclass(frozen=True)

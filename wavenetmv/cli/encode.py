@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavenetmv.cli import batch, options
-from wavenetmv.cli.items import Item, plan, size_of
+from wavenetmv.cli.items import STDIO, Item, plan, size_of
+from wavenetmv.cli.render import Reporter
 from wavenetmv.errors import UsageFault
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def encode(
     items = plan(inputs, output, suffix=".wmv", wanted=READABLE_SUFFIXES, file_suffixes={".wmv"})
     rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size)
     job = _Job(Codec(device.value, threads), rate, drop_alpha, drop_metadata, max_pixels, force)
-    batch.run(items, job, quiet=quiet, as_json=as_json)
+    to_stdout = any(item.target == STDIO for item in items)
+    batch.run(items, job, Reporter(as_json, quiet, on_stderr=to_stdout))
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def eval_rd(
     pictures = load_folder(folder)
     with tempfile.TemporaryDirectory() as exported, progress(6) as step:
         if weights is not None and weights.suffix != ".safetensors":
-            weights = export(weights, Path(exported))
+            weights = export(weights, Path(exported))[0]
         codec = PictureCodec(device.value, threads, weights)
         points = curve(measure_wmv(codec, pictures, lambda lmbda: step(f"lambda {lmbda:g}")))
     changes = compare_published(points) if kodak else {}

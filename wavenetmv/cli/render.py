@@ -31,7 +31,7 @@ def item_error(source: str, error: WmvError) -> str:
 
 @dataclass
 class Reporter:
-    """Reports on items as they finish. `on_stderr`: stdout carries the output itself."""
+    """Reports on files that became files. `on_stderr`: stdout carries the output itself."""
 
     as_json: bool
     quiet: bool

@@ -19,7 +19,11 @@ def train(
         list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Checkpoints, logs and weights go here.")],
-    stage: Annotated[str, typer.Option(help="1, 2a, 2b or all.")] = "all",
+    stage: Annotated[str, typer.Option(help="1, 2a, 2b, 3 (3a, 3b) or all.")] = "all",
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="ONNX file of YOLOX-nano, from which stage 3 learns to detect."),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help=f"How long, {_DEFAULT_MINUTES:g} if not given.")
     ] = None,
@@ -42,7 +46,8 @@ def train(
 ) -> None:
     """Train a codec on your own pictures and write its weights file into OUT.
 
-    Prints the path of the weights file. Ctrl-C saves; --resume goes on from there.
+    Prints the path of the weights file, and of a vision head after stage 3. Ctrl-C saves;
+    --resume goes on from there.
     """
     if minutes is not None and steps is not None:
         raise UsageFault("--minutes and --steps exclude each other")
@@ -53,11 +58,11 @@ def train(
     with TrainingProgress(minutes, steps, quiet) as progress:
         weights = run(
             RunOptions(
-                data=data, out=out, cache=cache, stage=stage, minutes=minutes, steps=steps,
-                resume=resume, start=start, seed=seed, config=config, name=name, threads=threads,
-                device=device.value,
+                data=data, out=out, cache=cache, stage=stage, teacher=teacher, minutes=minutes,
+                steps=steps, resume=resume, start=start, seed=seed, config=config, name=name,
+                threads=threads, device=device.value,
             ),
             progress.decoded, progress.trained,
         )  # fmt: skip
-    if weights is not None:
-        typer.echo(weights)
+    for path in weights:
+        typer.echo(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from types import TracebackType
 
@@ -55,10 +56,11 @@ class TrainingProgress:
         if stage != self._stage:
             self._stage, self._done = stage, self._done + self._stage_done
         self._stage_done = row["minutes"] if self._by_minutes else row["step"]
-        figures = (
-            f"loss {row['loss']:.4f}  {row['y_bpp'] + row['z_bpp']:.3f} bpp  "
-            f"{row['psnr']:.2f} dB  {row['images_per_s']:.1f} images/s"
-        )
+        measures = [f"loss {row['loss']:.4f}", f"{row['y_bpp'] + row['z_bpp']:.3f} bpp"]
+        for key, text in (("psnr", "{:.2f} dB"), ("feature_error", "feature error {:.3f}")):
+            if not math.isnan(row[key]):
+                measures.append(text.format(row[key]))
+        figures = "  ".join([*measures, f"{row['images_per_s']:.1f} images/s"])
         self._progress.update(
             self._task, description=f"stage {stage}", total=self._total,
             completed=self._done + self._stage_done, figures=figures,

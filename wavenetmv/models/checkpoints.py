@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -69,19 +70,30 @@ def save_weights(
     }
     tensors |= export_entropy(model.entropy)
     tensors |= {TABLES + key: value.to(torch.int32) for key, value in tables.items()}
-    tensors = {key: value.contiguous() for key, value in sorted(tensors.items())}
     card = {
         "format": WEIGHTS_FORMAT,
         "name": name,
         "model_id": int(ModelId.WAVELET_CONTEXT),
         "licence": licence,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": sum(
+            parameter.numel()
+            for name, parameter in model.named_parameters()
+            if not name.startswith("heads.")
+        ),
         "description": description,
         "config": model.config.to_dict(),
     }
+    return write_named_by_content(tensors, card, folder, name, ".safetensors")
+
+
+def write_named_by_content(
+    tensors: Mapping[str, Tensor], card: dict[str, Any], folder: Path, name: str, suffix: str
+) -> Path:
+    """Write `<name>-<first digits of the SHA-256><suffix>`; the same input, the same bytes."""
+    ordered = {key: value.contiguous() for key, value in sorted(tensors.items())}
     # One metadata key: safetensors writes several in random order, and the hash would vary.
-    data = save(tensors, {"card": json.dumps(card, sort_keys=True)})
-    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors"
+    data = save(ordered, {"card": json.dumps(card, sort_keys=True)})
+    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:8]}{suffix}"
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(data)
     temporary.replace(path)
@@ -113,7 +125,7 @@ def load_weights(path: Path) -> LoadedModel:
         )
         _load_float_parts(model, tensors)
     except (KeyError, ValueError, RuntimeError, SafetensorError, OSError) as error:
-        raise CheckpointError(f"weights {path}: {_first_line(error)}") from error
+        raise CheckpointError(f"weights {path}: {first_line(error)}") from error
     return model
 
 
@@ -144,5 +156,6 @@ def _load_float_parts(model: LoadedModel, tensors: Mapping[str, Tensor]) -> None
     model.entropy.eval().requires_grad_(False)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """An error's message without what libraries add below it."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.entropy import EntropyModel
 from wavenetmv.models.gains import ANCHOR_LAMBDAS, Gains
+from wavenetmv.models.heads import build_head
 from wavenetmv.models.lifting import LiftingPacket
 from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 
@@ -24,7 +26,9 @@ class Output:
 
 
 class CodecModel(nn.Module):
-    def __init__(self, config: ModelConfig) -> None:
+    """`heads` names the vision heads that train with the codec (models/heads.py)."""
+
+    def __init__(self, config: ModelConfig, heads: Iterable[str] = ()) -> None:
         super().__init__()
         self.config = config
         self.lifting = LiftingPacket(config.lifting_hidden, config.base)
@@ -32,6 +36,7 @@ class CodecModel(nn.Module):
         self.g_s = SynthesisTransform(config)
         self.gains = Gains(config.M)
         self.entropy = EntropyModel(config, len(ANCHOR_LAMBDAS))
+        self.heads = nn.ModuleDict({task: build_head(task, config.M) for task in heads})
 
     def analysis(self, x: Tensor) -> Tensor:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64 -> y [B, M, H/16, W/16], no gain."""

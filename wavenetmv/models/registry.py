@@ -2,7 +2,8 @@
 
 A weights file is named `<name>-<first 8 hex digits of its SHA-256>.safetensors`.  A stream
 names the weights it needs by model id and the first 8 bytes of that hash; nothing is ever
-fetched from anywhere.
+fetched from anywhere.  Heads are files of their own, `<task>-<hash>.head.safetensors`, and
+name the codec weights whose latents they read: a better head needs no new codec.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from safetensors import SafetensorError, safe_open
 from wavenetmv.errors import CheckpointError
 
 WEIGHTS_FORMAT = "wavenetmv-weights-1"
+HEAD_FORMAT = "wavenetmv-head-1"
+HEAD_SUFFIX = ".head.safetensors"
 SEARCH_VARIABLE = "WAVENETMV_WEIGHTS"  # further folders, separated as in PATH
 DEFAULT_NAME = "base"
 _SHIPPED = Path(__file__).resolve().parent.parent / "weights"
@@ -49,14 +52,48 @@ class WeightsInfo:
         return bytes.fromhex(self.sha256)[:8]
 
 
+@dataclass(frozen=True, slots=True)
+class HeadInfo:
+    task: str
+    codec_hash: str  # of the codec weights it reads: the 16 hex digits that streams carry
+    path: Path
+    sha256: str  # hex
+    licence: str
+    parameters: int
+    file_bytes: int
+    description: str
+
+
 def list_weights() -> list[WeightsInfo]:
     """All weights in the package and in the folders of $WAVENETMV_WEIGHTS, by name.
 
     Raises CheckpointError when one of them is damaged.
     """
+    return [read_info(path) for path in _files() if not path.name.endswith(HEAD_SUFFIX)]
+
+
+def list_heads() -> list[HeadInfo]:
+    """All heads in the same places. Raises CheckpointError when one of them is damaged."""
+    return [read_head_info(path) for path in _files() if path.name.endswith(HEAD_SUFFIX)]
+
+
+def _files() -> list[Path]:
     more = os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep)
     folders = [_SHIPPED, *(Path(part) for part in more if part)]
-    return [read_info(path) for folder in folders for path in sorted(folder.glob("*.safetensors"))]
+    return [path for folder in folders for path in sorted(folder.glob("*.safetensors"))]
+
+
+def find_head(task: str, codec_hash: bytes) -> HeadInfo:
+    """The head of `task` for streams of these codec weights. Raises CheckpointError."""
+    known = list_heads()
+    for info in known:
+        if (info.task, info.codec_hash) == (task, codec_hash.hex()):
+            return info
+    have = ", ".join(f"{info.task} for {info.codec_hash}" for info in known) or "none"
+    raise CheckpointError(
+        f"no head {task!r} for streams of weights {codec_hash.hex()}; found: {have}; "
+        f"put its file into a folder of ${SEARCH_VARIABLE}"
+    )
 
 
 def default_weights(name: str = DEFAULT_NAME) -> WeightsInfo:
@@ -89,18 +126,18 @@ def read_info(path: Path) -> WeightsInfo:
         raise CheckpointError(f"weights {path}: {error.strerror}") from error
 
 
+def read_head_info(path: Path) -> HeadInfo:
+    """As `read_info`, of a head."""
+    try:
+        stat = path.stat()
+        return _read_head_info(path, stat.st_mtime_ns, stat.st_size)
+    except OSError as error:
+        raise CheckpointError(f"weights {path}: {error.strerror}") from error
+
+
 @lru_cache(maxsize=32)
 def _read_info(path: Path, _mtime_ns: int, size: int) -> WeightsInfo:
-    # The hash comes before anything in the file is believed.
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    named = path.stem.rpartition("-")[2]
-    if not sha256.startswith(named) or len(named) < 8:
-        raise CheckpointError(f"weights {path}: name says hash {named}, content has {sha256[:16]}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"weights {path}: {error}") from error
+    sha256, metadata = _verified(path)
     card = parse_card(metadata, path)
     return WeightsInfo(
         name=card["name"],
@@ -114,16 +151,46 @@ def _read_info(path: Path, _mtime_ns: int, size: int) -> WeightsInfo:
     )
 
 
-def parse_card(metadata: dict[str, str], path: Path) -> dict[str, Any]:
+@lru_cache(maxsize=32)
+def _read_head_info(path: Path, _mtime_ns: int, size: int) -> HeadInfo:
+    sha256, metadata = _verified(path)
+    card = parse_card(metadata, path, HEAD_FORMAT)
+    return HeadInfo(
+        task=card["task"],
+        codec_hash=card["codec"],
+        path=path,
+        sha256=sha256,
+        licence=card["licence"],
+        parameters=card["parameters"],
+        file_bytes=size,
+        description=card["description"],
+    )
+
+
+def _verified(path: Path) -> tuple[str, dict[str, str]]:
+    """SHA-256 and metadata of a file whose name tells the first digits of that hash."""
+    # The hash comes before anything in the file is believed.
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    named = path.name.partition(".")[0].rpartition("-")[2]
+    if not sha256.startswith(named) or len(named) < 8:
+        raise CheckpointError(f"weights {path}: name says hash {named}, content has {sha256[:16]}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sha256, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"weights {path}: {error}") from error
+
+
+def parse_card(
+    metadata: dict[str, str], path: Path, expected: str = WEIGHTS_FORMAT
+) -> dict[str, Any]:
     """The JSON card in a weights file's header. Raises CheckpointError if it is not ours."""
     try:
         card: dict[str, Any] = json.loads(metadata.get("card", "{}"))
         found = metadata.get("format") or card.get("format")  # the first files had it apart
-        if found != WEIGHTS_FORMAT:
-            raise CheckpointError(
-                f"weights {path}: expected format {WEIGHTS_FORMAT}, got {found!r}"
-            )
-        for key, kind in _CARD_FIELDS.items():
+        if found != expected:
+            raise CheckpointError(f"weights {path}: expected format {expected}, got {found!r}")
+        for key, kind in _CARD_FIELDS[expected].items():
             if not isinstance(card[key], kind):
                 raise CheckpointError(f"weights {path}: card field {key!r} is {card[key]!r}")
     except (KeyError, ValueError) as error:
@@ -131,11 +198,12 @@ def parse_card(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     return card
 
 
-_CARD_FIELDS: dict[str, type] = {
-    "name": str,
-    "model_id": int,
+_COMMON_FIELDS: dict[str, type] = {
     "licence": str,
     "parameters": int,
     "description": str,
-    "config": dict,
+}
+_CARD_FIELDS: dict[str, dict[str, type]] = {
+    WEIGHTS_FORMAT: {"name": str, "model_id": int, "config": dict, **_COMMON_FIELDS},
+    HEAD_FORMAT: {"task": str, "codec": str, "config": dict, **_COMMON_FIELDS},
 }

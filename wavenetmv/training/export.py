@@ -14,14 +14,16 @@ from wavenetmv.models.checkpoints import load_weights, save_weights
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.exact import restore_entropy
-from wavenetmv.models.registry import DEFAULT_NAME
+from wavenetmv.models.head_checkpoints import save_head
+from wavenetmv.models.heads import Head
+from wavenetmv.models.registry import DEFAULT_NAME, read_info
 
 
 def load_checkpoint(path: Path) -> CodecModel:
     """The averaged model of a trainer's checkpoint. Raises CheckpointError."""
     try:
         state = torch.load(path, weights_only=True)
-        model = CodecModel(ModelConfig.from_dict(state["config"]))
+        model = CodecModel(ModelConfig.from_dict(state["config"]), state.get("heads", ()))
         model.load_state_dict(state["ema"])
     except (OSError, KeyError, ValueError, RuntimeError, UnpicklingError, EOFError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -50,10 +52,29 @@ def model_from_weights(path: Path) -> CodecModel:
 
 
 def export(
-    checkpoint: Path, folder: Path, *, name: str = DEFAULT_NAME, description: str = ""
-) -> Path:
-    """Write the weights file of a checkpoint into `folder`; returns its path."""
-    radii, frequencies = gaussian_tables(default_scales())
-    tables = {"radii": torch.from_numpy(radii), "frequencies": torch.from_numpy(frequencies)}
+    checkpoint: Path,
+    folder: Path,
+    *,
+    name: str = DEFAULT_NAME,
+    description: str = "",
+    codec: Path | None = None,
+) -> list[Path]:
+    """Write the weights file of a checkpoint into `folder`, and one for each of its heads.
+
+    codec   the weights file of the checkpoint's codec, where that did not train: the heads
+            are for its streams then, and no codec is written
+
+    Returns the files written.
+    """
     model = load_checkpoint(checkpoint)
-    return save_weights(model, tables, folder, name=name, description=description)
+    written = []
+    if codec is None:
+        radii, frequencies = gaussian_tables(default_scales())
+        tables = {"radii": torch.from_numpy(radii), "frequencies": torch.from_numpy(frequencies)}
+        codec = save_weights(model, tables, folder, name=name, description=description)
+        written.append(codec)
+    codec_hash = read_info(codec).stream_hash
+    for head in model.heads.values():
+        assert isinstance(head, Head)
+        written.append(save_head(head, folder, codec_hash=codec_hash, description=description))
+    return written

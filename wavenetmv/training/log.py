@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
-FIELDS = ("step", "minutes", "lr", "loss", "y_bpp", "z_bpp", "psnr", "images_per_s")
+FIELDS = (
+    *("step", "minutes", "lr", "loss", "y_bpp", "z_bpp", "psnr", "feature_error"),
+    "images_per_s",
+)
 
 
 class RunLog:
-    """Appends one row per call to `log.csv`, and scalars to TensorBoard if it is installed."""
+    """Appends one row per call to `log.csv`, and scalars to TensorBoard if it is installed.
+
+    NaN means that a stage has no such measure: left empty.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,9 +31,10 @@ class RunLog:
             writer = csv.DictWriter(sink, FIELDS)
             if fresh:
                 writer.writeheader()
-            writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
+            known = {key: value for key, value in row.items() if not math.isnan(value)}
+            writer.writerow({key: f"{value:.6g}" for key, value in known.items()})
         if (events := self._writer()) is not None:
-            for key, value in row.items():
+            for key, value in known.items():
                 events.add_scalar(key, value, int(row["step"]))
 
     def close(self) -> None:

@@ -25,7 +25,8 @@ class Measures:
     loss: Tensor
     y_bpp: float
     z_bpp: float
-    psnr: float
+    psnr: float = math.nan  # where no pixels are computed
+    feature_error: float = math.nan  # of heads, `training.distillation`
 
 
 Objective = Callable[[CodecModel, Tensor, Tensor], Measures]
@@ -54,17 +55,31 @@ def latent_rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Me
 
 
 def weighted_measures(
-    x: Tensor, y_bits: Tensor, z_bits: Tensor, mse: Tensor, position: Tensor
+    x: Tensor,
+    y_bits: Tensor,
+    z_bits: Tensor,
+    mse: Tensor,
+    position: Tensor,
+    *,
+    pixel_weight: float = 1.0,
+    extra: Tensor | None = None,
+    feature_error: Tensor | None = None,
 ) -> Measures:
-    """R + lambda * D from bits and errors per picture [B], lambdas brought to equal weight."""
+    """R + lambda * D from bits and errors per picture [B], lambdas brought to equal weight.
+
+    `extra` [B] is a further distortion, already times lambda; `feature_error` [B] is logged.
+    """
     pixels = x.shape[2] * x.shape[3]
     lmbda = LAMBDA_MIN * torch.exp2(position)
     weight = (_REFERENCE_LAMBDA / lmbda).sqrt()
     rate = (y_bits + z_bits) / pixels
-    loss = (weight * (rate + lmbda * DISTORTION_SCALE * mse)).mean()
+    distortion = lmbda * DISTORTION_SCALE * pixel_weight * mse
+    if extra is not None:
+        distortion = distortion + extra
     return Measures(
-        loss,
+        (weight * (rate + distortion)).mean(),
         y_bits.detach().mean().item() / pixels,
         z_bits.detach().mean().item() / pixels,
         -10 * math.log10(max(mse.detach().mean().item(), 1e-12)),
+        math.nan if feature_error is None else feature_error.detach().mean().item(),
     )

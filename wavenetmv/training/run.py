@@ -14,6 +14,7 @@ from wavenetmv.training.cache import open_cache
 from wavenetmv.training.distributed import Group, join
 from wavenetmv.training.export import export, load_checkpoint, model_from_weights
 from wavenetmv.training.stages import Report, Stage, choose, read_settings, run_stages
+from wavenetmv.training.teachers import load_yolox
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class RunOptions:
     out: Path
     cache: Path | None = None  # decoded pictures; None is a folder in `out`
     stage: str = "all"
+    teacher: Path | None = None  # ONNX file of YOLOX-nano, for stage 3
     minutes: float | None = None
     steps: int | None = None
     resume: bool = False
@@ -35,15 +37,16 @@ class RunOptions:
     device: str = "auto"
 
 
-def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report) -> Path | None:
-    """Train and export; returns the weights file, None in processes that do not lead.
+def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report) -> list[Path]:
+    """Train and export; returns the weights files, none in processes that do not lead.
 
-    Stage 1 alone exports nothing but its checkpoint: None as well.
+    Stage 1 alone exports nothing but its checkpoint: none as well.
     """
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     device = choose_device(options.device)
-    stages = choose(options.stage)
+    teacher = load_yolox(options.teacher).to(device) if options.teacher else None
+    stages = choose(options.stage, with_teacher=teacher is not None)
     model_config, changes = read_settings(options.config)
     start = _load_start(options.start)
     crop = max(changes.get(stage.name, {}).get("crop", stage.config.crop) for stage in stages)
@@ -58,7 +61,7 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
             minutes=options.minutes, steps=options.steps,
             model_config=start.config if start else model_config, changes=changes,
             seed=options.seed, resume=options.resume, start=start,
-            device=device, group=group, report=report,
+            device=device, group=group, report=report, teacher=teacher,
         )  # fmt: skip
         return _export(options, checkpoint, stages, group)
     finally:
@@ -67,11 +70,16 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
 
 def _export(
     options: RunOptions, checkpoint: Path, stages: Sequence[Stage], group: Group
-) -> Path | None:
+) -> list[Path]:
     if not group.leads or stages[-1].name == "1":
-        return None
+        return []
     description = f"trained by wmv train, stages to {stages[-1].name}, seed {options.seed}"
-    return export(checkpoint, options.out, name=options.name, description=description)
+    frozen = all(part.startswith("heads.") for stage in stages for part in stage.trains)
+    from_weights = options.start is not None and options.start.suffix == ".safetensors"
+    return export(
+        checkpoint, options.out, name=options.name, description=description,
+        codec=options.start if frozen and from_weights else None,
+    )  # fmt: skip
 
 
 def _load_start(path: Path | None) -> CodecModel | None:

@@ -17,11 +17,14 @@ from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.device import choose_dtype
+from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.initialisation import initialise
 from wavenetmv.training.cache import PictureCache
+from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
 from wavenetmv.training.objectives import Objective, latent_rate_distortion, rate_distortion
+from wavenetmv.training.teachers import YoloxTeacher
 from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
 from wavenetmv.training.wavelet import energy_compaction
 
@@ -30,44 +33,65 @@ Report = Callable[[str, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class Stage:
-    """`share` is the part of the minutes it gets when all stages run; `trains` names the
-    parameters that learn, by prefix."""
+    """One stage.
+
+    share      its part of the minutes when several stages run
+    trains     the parameters that learn, by prefix
+    teaches    instead of `objective`: what makes one from a teacher
+    """
 
     name: str
-    objective: Objective
     config: StageConfig
     share: float
     trains: tuple[str, ...]
+    objective: Objective | None = None
+    teaches: Callable[[YoloxTeacher], Objective] | None = None
 
 
 # The learning rates are those of the best of short runs on the same minutes.
 STAGES = (
     Stage(
-        "1", energy_compaction,
-        StageConfig(steps=1, batch=16, crop=192, lr=1e-3, ema=0.99),
-        share=0.04, trains=("lifting.",),
+        "1", StageConfig(steps=1, batch=16, crop=192, lr=1e-3, ema=0.99),
+        share=0.04, trains=("lifting.",), objective=energy_compaction,
     ),
     Stage(
-        "2a", latent_rate_distortion,
-        StageConfig(steps=1, batch=48, crop=192, lr=3e-3, ema=0.998),
-        share=0.08, trains=("gains.", "entropy."),
+        "2a", StageConfig(steps=1, batch=48, crop=192, lr=3e-3, ema=0.998),
+        share=0.08, trains=("gains.", "entropy."), objective=latent_rate_distortion,
     ),
     Stage(
-        "2b", rate_distortion,
+        "2b",
         StageConfig(steps=1, batch=16, crop=192, lr=6e-4, decay_from=0.3, fake_quant_from=0.75),
-        share=0.88, trains=("",),
+        share=0.88, trains=("",), objective=rate_distortion,
+    ),
+    Stage(
+        "3a", StageConfig(steps=1, batch=16, crop=256, lr=1e-3, ema=0.998),
+        share=0.3, trains=("heads.detect.adapter.",), teaches=FeatureMatching,
+    ),
+    Stage(
+        "3b",
+        StageConfig(steps=1, batch=12, crop=256, lr=2e-4, decay_from=0.3, fake_quant_from=0.75),
+        share=0.7, trains=("",), teaches=TaskRateDistortion,
     ),
 )  # fmt: skip
 
 
-def choose(name: str) -> tuple[Stage, ...]:
-    """The stages that `name` means: one of them, or "all". Raises UsageFault."""
-    if name == "all":
-        return STAGES
-    for stage in STAGES:
-        if stage.name == name:
-            return (stage,)
-    raise UsageFault(f"stage must be all, {', '.join(s.name for s in STAGES)}; got {name!r}")
+def choose(name: str, with_teacher: bool = False) -> tuple[Stage, ...]:
+    """The stages that `name` means: one of them, 3 for its two parts, or all.
+
+    Without a teacher "all" ends before stage 3.  Raises UsageFault.
+    """
+    chosen = tuple(
+        stage for stage in STAGES
+        if name in (stage.name, "all") or (name == "3" and stage.teaches)
+    )  # fmt: skip
+    if not chosen:
+        names = ", ".join(stage.name for stage in STAGES)
+        raise UsageFault(f"stage must be all, {names} or 3; got {name!r}")
+    if with_teacher:
+        return chosen
+    if name != "all" and chosen[0].teaches:
+        raise UsageFault(f"stage {name} learns from a detector: name its file with --teacher")
+    return tuple(stage for stage in chosen if not stage.teaches)
 
 
 def read_settings(path: Path | None) -> tuple[ModelConfig, dict[str, dict[str, Any]]]:
@@ -83,7 +107,7 @@ def read_settings(path: Path | None) -> tuple[ModelConfig, dict[str, dict[str, A
         stages = settings.get("stages", {})
         known = {field.name for field in fields(StageConfig)}
         for name, changes in stages.items():
-            choose(name)
+            choose(name, with_teacher=True)
             if unknown := set(changes) - known:
                 raise UsageFault(f"{path}: stage {name} has no setting {sorted(unknown)}")
     except (OSError, ValueError, AttributeError, TypeError) as error:
@@ -106,6 +130,7 @@ def run_stages(
     device: torch.device,
     group: Group,
     report: Report,
+    teacher: YoloxTeacher | None = None,
 ) -> Path:
     """Run `stages` one after the other below `out`; returns the last checkpoint.
 
@@ -123,13 +148,17 @@ def run_stages(
             bfloat16=choose_dtype("auto", device) is torch.bfloat16,
             **changes.get(stage.name, {}),
         )
-        model = _starting_model(stage, out, start, model_config, data, seed).to(device)
+        model = _starting_model(stage, out, start, model_config, data, seed)
+        if stage.teaches:
+            assert teacher is not None
+            _give_head(model, teacher, data, seed)
+        model.to(device)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith(stage.trains))
         if not any(parameter.requires_grad for parameter in model.parameters()):
             continue  # stage 1 of a wavelet without learned steps
         trainer = Trainer(
-            model, stage.objective, config, data, folder,
+            model, _objective(stage, teacher), config, data, folder,
             partial(report, stage.name), device, group,
         )  # fmt: skip
         if resume:
@@ -139,6 +168,26 @@ def run_stages(
         trainer.run()
         start = None
     return out / stages[-1].name / CHECKPOINT
+
+
+def _objective(stage: Stage, teacher: YoloxTeacher | None) -> Objective:
+    if stage.objective is not None:
+        return stage.objective
+    assert stage.teaches is not None
+    assert teacher is not None
+    return stage.teaches(teacher)
+
+
+def _give_head(model: CodecModel, teacher: YoloxTeacher, data: PictureCache, seed: int) -> None:
+    """A detection head that starts from the teacher's later stages, unless there is one."""
+    if DetectionHead.task in model.heads:
+        return
+    torch.manual_seed(seed)
+    head = DetectionHead(model.config.M)
+    head.tail.load_state_dict(teacher.tail.state_dict())
+    with torch.no_grad():
+        head.adapter.calibrate(model.analysis(x) for x in _samples(data, seed, batches=4))
+    model.heads[DetectionHead.task] = head
 
 
 def _starting_model(

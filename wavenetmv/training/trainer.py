@@ -164,8 +164,11 @@ class Trainer:
 
     def _remember(self, measures: Measures, lr: float) -> None:
         self._recent.append(
-            (lr, measures.loss.item(), measures.y_bpp, measures.z_bpp, measures.psnr)
-        )
+            (
+                lr, measures.loss.item(), measures.y_bpp, measures.z_bpp, measures.psnr,
+                measures.feature_error,
+            )
+        )  # fmt: skip
         if self.step % 200 == 0:
             self._good = copy.deepcopy(self._state())
 
@@ -208,7 +211,8 @@ class Trainer:
         """Write the checkpoint beside the log, by way of a temporary name."""
         if not self.group.leads:
             return
-        state = {"config": self.model.config.to_dict(), **self._state()}
+        config, heads = self.model.config.to_dict(), list(self.model.heads)
+        state = {"config": config, "heads": heads, **self._state()}
         temporary = self.out / "checkpoint.tmp"
         torch.save(state, temporary)
         temporary.replace(self.out / CHECKPOINT)

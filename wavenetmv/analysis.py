@@ -1,0 +1,78 @@
+"""A compressed stream to what is in the picture, through the latents: no pixels are computed.
+
+bytes -> PictureCodec.read_latents -> y_hat -> head -> raw -> Head.read -> results
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import torch
+
+from wavenetmv.codec import PictureCodec
+from wavenetmv.errors import UsageFault, WmvError
+from wavenetmv.models.device import choose_dtype
+from wavenetmv.models.head_checkpoints import load_head
+from wavenetmv.models.heads import HEADS, Head
+from wavenetmv.models.registry import HeadInfo, find_head
+from wavenetmv.types import MAX_PIXELS_DEFAULT, Detection
+
+
+class Analyzer:
+    """Runs one vision head on streams; loads each head once. Safe to use from several threads.
+
+    codec   decodes the latents; its device and threads serve the head too
+    task    one of `models.heads.HEADS`
+    head    a head file to use instead of those that the streams' weights call for
+
+    Raises UsageFault for an unknown task and CheckpointError for a damaged head file.
+    """
+
+    def __init__(
+        self, codec: PictureCodec, task: str = "detect", head: HeadInfo | None = None
+    ) -> None:
+        if task not in HEADS:
+            raise UsageFault(f"no task {task!r}; there are {', '.join(HEADS)}")
+        self._codec, self._task, self._own = codec, task, head
+        self._dtype = choose_dtype("auto", codec.device)
+        self._lock = threading.Lock()
+        self._loaded: dict[str, Head] = {}
+
+    def analyze(
+        self,
+        data: bytes | BinaryIO,
+        threshold: float = 0.25,
+        max_pixels: int = MAX_PIXELS_DEFAULT,
+    ) -> list[Detection]:
+        """Objects of at least `threshold` (0..1), best first, in the picture's coordinates.
+
+        Raises StreamError for any damage and CheckpointError when the weights or the head of
+        the stream are not there.
+        """
+        if not 0 <= threshold <= 1:
+            raise UsageFault(f"threshold must be in 0..1, got {threshold:g}")
+        header, y_hat = self._codec.read_latents(data, max_pixels)
+        head = self._load(self._own or find_head(self._task, header.weights_hash))
+        with torch.inference_mode():
+            raw = head(y_hat.to(self._dtype, memory_format=torch.channels_last))
+            size = (header.height, header.width)
+            return head.read(raw, (y_hat.shape[2], y_hat.shape[3]), size, threshold)
+
+    def analyze_many(
+        self, streams: Iterable[bytes], threshold: float = 0.25
+    ) -> Iterator[list[Detection] | WmvError]:
+        """Results in the order of `streams`; a stream at fault gives its error and no more."""
+        for data in streams:
+            try:
+                yield self.analyze(data, threshold)
+            except WmvError as error:
+                yield error
+
+    def _load(self, info: HeadInfo) -> Head:
+        with self._lock:
+            if info.sha256 not in self._loaded:
+                head = load_head(info).to(self._codec.device, self._dtype)
+                self._loaded[info.sha256] = head.to(memory_format=torch.channels_last)
+            return self._loaded[info.sha256]
