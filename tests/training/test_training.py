@@ -235,6 +235,23 @@ def test_all_stages_from_the_command_line_make_weights_that_code(folder, tmp_pat
     assert "--resume continues it" in again.stderr
 
 
+def test_a_wavelet_without_learned_steps_has_no_stage_1(folder, tmp_path):
+    path = tmp_path / "plain.json"
+    stage = {"batch": 2, "crop": 64}
+    model = {**TINY.to_dict(), "lifting_hidden": [0, 0, 0]}
+    path.write_text(json.dumps({"model": model, "stages": {"1": stage, "2a": stage, "2b": stage}}))
+    out = tmp_path / "o"
+    result = run(*command("--data", folder, "--out", out, "--config", path, "--steps", 6))
+    assert result.returncode == 0, result.stderr
+    assert sorted(each.name for each in out.iterdir() if each.is_dir()) == ["2a", "2b", "cache"]
+
+
+def test_stage_3_wants_a_teacher(folder, tmp_path):
+    result = run(*command("--data", folder, "--out", tmp_path / "o", "--stage", "3"))
+    assert result.returncode == 2
+    assert "--teacher" in result.stderr
+
+
 def test_two_processes_train_one_model(folder, tmp_path, tiny_settings):
     result = run(
         "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517",

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.heads import save_cat_head
+from tests.vectors.regenerate import VECTORS
+from wavenetmv import api
+from wavenetmv.models.registry import SEARCH_VARIABLE
+
+TINY = next(VECTORS.glob("tiny-*.safetensors"))
+
+
+@pytest.fixture(autouse=True)
+def _head(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("heads")
+    save_cat_head(folder, TINY)
+    monkeypatch.setenv(SEARCH_VARIABLE, f"{VECTORS}:{folder}")
+    monkeypatch.setattr(api, "_analyzers", {})
+
+
+def detections(result):
+    (line,) = result.out.splitlines()
+    (frame,) = json.loads(line)["frames"]
+    assert (frame["index"], frame["time"]) == (0, 0.0)
+    return frame["detections"]
+
+
+def test_a_table_for_people(wmv, stream):
+    result = wmv("analyze", stream, "--threshold", "0.3")
+    assert result.code == 0
+    head, columns, first, *_ = result.out.splitlines()
+    assert head.startswith(f"{stream}: ")
+    assert columns.split() == ["object", "score", "x1", "y1", "x2", "y2"]
+    assert first.split()[0] in ("cat", "dog")
+    assert wmv("analyze", stream, "--threshold", "1").out.startswith(f"{stream}: 0 objects, ")
+    assert wmv("analyze", stream, "--quiet").out == ""
+
+
+def test_json_for_programs(wmv, stream):
+    found = detections(wmv("analyze", stream, "--threshold", "0.3", "--json"))
+    assert {each["label"] for each in found} == {"cat", "dog"}
+    for each in found:
+        assert set(each) == {"label", "class_id", "score", "box"}
+        x1, y1, x2, y2 = each["box"]
+        assert 0 <= x1 <= x2 <= 96
+        assert 0 <= y1 <= y2 <= 80
+    data = stream.read_bytes()
+    piped = detections(wmv("analyze", "-", "--threshold", "0.3", "--json", stdin=data))
+    assert piped == found
+
+
+def test_only_some_classes(wmv, stream):
+    found = detections(wmv("analyze", stream, "--threshold", "0.3", "--json", "--classes", "Dog"))
+    assert {each["label"] for each in found} == {"dog"}
+    wmv("analyze", stream, "--classes", "dog,unicorn").failed_with(2, "unknown labels unicorn")
+
+
+def test_coco_results(wmv, stream, tmp_path):
+    numbered = stream.with_name("000000000139.wmv")
+    stream.rename(numbered)
+    out = tmp_path / "results.json"
+    found = detections(wmv("analyze", numbered, "--json", "--coco-json", out))
+    results = json.loads(out.read_text())
+    assert len(results) == len(found)
+    assert {each["image_id"] for each in results} == {139}
+    assert {each["category_id"] for each in results} <= {17, 18}
+    x1, y1, x2, y2 = found[0]["box"]
+    assert results[0]["bbox"] == pytest.approx([x1, y1, x2 - x1, y2 - y1], abs=0.2)
+    wmv("analyze", numbered, "--coco-json", out).failed_with(2, "--force")
+
+
+def test_overlay(wmv, stream, tmp_path):
+    wmv("decode", stream, "-o", tmp_path / "plain.png")
+    target = tmp_path / "boxes.png"
+    assert wmv("analyze", stream, "-o", target, "--threshold", "0.3").code == 0
+    with Image.open(tmp_path / "plain.png") as plain, Image.open(target) as drawn:
+        assert drawn.size == plain.size
+        assert (np.asarray(drawn) != np.asarray(plain)).any()
+    wmv("analyze", stream, "-o", target).failed_with(2, "--force")
+
+
+def test_every_input_is_tried(wmv, stream, tmp_path):
+    broken = tmp_path / "a broken.wmv"
+    broken.write_bytes(stream.read_bytes()[:-9])
+    result = wmv("analyze", broken, stream, "--json")
+    assert result.code == 3
+    first, second = (json.loads(line) for line in result.out.splitlines())
+    assert first["exit_code"] == 3
+    assert second["frames"]
+    wmv("analyze", tmp_path / "none.wmv").failed_with(1, "No such file")
+
+
+def test_wrong_usage(wmv, stream, monkeypatch):
+    wmv("analyze", stream, "--task", "smell").failed_with(2, "there are detect")
+    monkeypatch.setenv(SEARCH_VARIABLE, str(VECTORS))
+    monkeypatch.setattr(api, "_analyzers", {})
+    wmv("analyze", stream).failed_with(4, "no head 'detect'")

@@ -1,0 +1,100 @@
+"""Teachers from files, and heads that learn from them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.tiny import tiny_model
+from wavenetmv.errors import InputError
+from wavenetmv.models.heads import DetectionHead
+from wavenetmv.models.yolox import Features
+from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion, feature_error
+from wavenetmv.training.stages import choose
+from wavenetmv.training.teachers import YoloxTeacher, load_yolox
+
+SCALES = (1.0, 10.0, 0.5, 3.0, 1.0, 100.0)
+onnx = pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
+
+
+@pytest.fixture(scope="module")
+def teacher() -> YoloxTeacher:
+    torch.manual_seed(0)
+    return YoloxTeacher().eval().requires_grad_(False)
+
+
+def write_onnx(path, convolutions):
+    """A graph that holds these convolutions in order; nothing runs it."""
+    nodes, values = [], []
+    for number, conv in enumerate(convolutions):
+        names = [f"w{number}", f"b{number}"]
+        for name, tensor in zip(names, (conv.weight, conv.bias), strict=True):
+            values.append(onnx.numpy_helper.from_array(tensor.detach().numpy(), name))
+        nodes.append(onnx.helper.make_node("Conv", [f"x{number}", *names], [f"x{number + 1}"]))
+    graph = onnx.helper.make_graph(nodes, "network", [], [], values)
+    onnx.save(onnx.helper.make_model(graph), str(path))
+    return path
+
+
+def convolutions(module):
+    return [each for each in module.modules() if isinstance(each, nn.Conv2d)]
+
+
+def test_weights_come_from_the_file_in_order(teacher, tmp_path):
+    loaded = load_yolox(write_onnx(tmp_path / "yolox.onnx", convolutions(teacher)))
+    x = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(loaded(x), teacher(x))
+    assert loaded(x[:, :, :50, :90]).shape == teacher(x).shape  # padded
+
+
+def test_other_networks_and_files_are_refused(teacher, tmp_path):
+    fewer = write_onnx(tmp_path / "a.onnx", convolutions(teacher)[:-1])
+    with pytest.raises(InputError, match="not YOLOX-nano"):
+        load_yolox(fewer)
+    (tmp_path / "b.onnx").write_bytes(b"no network")
+    with pytest.raises(InputError, match=r"b\.onnx: not an ONNX file"):
+        load_yolox(tmp_path / "b.onnx")
+
+
+def test_feature_error_counts_in_units_of_variance():
+    generator = torch.Generator().manual_seed(3)
+    wanted = Features(*(scale * torch.randn(2, 4, 8, 8, generator=generator) for scale in SCALES))
+    assert feature_error(wanted, wanted).tolist() == [0, 0]
+    nothing = Features(*(x.mean((0, 2, 3), keepdim=True).expand_as(x) for x in wanted))
+    assert float(feature_error(nothing, wanted).mean()) == pytest.approx(1, abs=0.01)
+
+
+def with_head(teacher):
+    model = tiny_model()
+    head = DetectionHead(16, coarse=16, fine=16, blocks=1)
+    head.tail.load_state_dict(teacher.tail.state_dict())
+    model.heads["detect"] = head
+    return model
+
+
+def test_matching_trains_the_head_and_nothing_else(teacher):
+    model = with_head(teacher)
+    x, position = torch.rand(2, 3, 64, 64), torch.tensor([0.0, 5.0])
+    measures = FeatureMatching(teacher)(model, x, position)
+    measures.loss.backward()
+    learning = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert learning == {"heads"}
+    assert measures.feature_error == pytest.approx(measures.loss.item())
+    assert np.isnan(measures.psnr)
+
+
+def test_joint_training_reaches_everything(teacher):
+    model = with_head(teacher)
+    x, position = torch.rand(2, 3, 64, 64), torch.tensor([1.0, 4.0])
+    TaskRateDistortion(teacher)(model, x, position).loss.backward()
+    for part in ("g_a.down", "g_s.up", "gains", "entropy.h_a", "heads.detect.adapter.enter"):
+        grads = [p.grad for name, p in model.named_parameters() if name.startswith(part)]
+        assert all(grad is not None and grad.abs().sum() > 0 for grad in grads), part
+
+
+def test_which_stages_need_a_teacher():
+    assert [s.name for s in choose("all")] == ["1", "2a", "2b"]
+    assert [s.name for s in choose("all", with_teacher=True)] == ["1", "2a", "2b", "3a", "3b"]
+    assert [s.name for s in choose("3", with_teacher=True)] == ["3a", "3b"]
