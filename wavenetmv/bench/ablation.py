@@ -55,6 +55,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "coarse_blocks_analysis": 1, "coarse_blocks_synthesis": 1,
         },
     },
+    "light-analysis": {
+        "model": {
+            "lifting_hidden": [0, 0, 0], "fine_blocks_analysis": 0, "coarse_blocks_analysis": 2,
+        },
+    },
     "narrow": {"model": {"fine_width": 64, "coarse_width": 96, "context_width": 128}},
     "adam": {"stages": {"2a": {"muon": False}, "2b": {"muon": False, "lr": 2.5e-4}}},
     "batch-8": {"stages": {"2b": {"batch": 8, "lr": 4.5e-4}}},
