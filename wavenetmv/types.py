@@ -45,6 +45,14 @@ class ColourMode(IntEnum):
     GREY = 1
 
 
+class Profile(IntEnum):
+    """Whom the bits serve. Wire values: never renumber."""
+
+    NEUTRAL = 0
+    MACHINE = 1
+    HUMAN = 2
+
+
 class MetadataKind(IntEnum):
     """Metadata that travels unchanged through a stream. Wire values: never renumber."""
 

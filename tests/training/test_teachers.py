@@ -12,6 +12,7 @@ from wavenetmv.errors import InputError
 from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.yolox import Features
 from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion, feature_error
+from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stages import choose
 from wavenetmv.training.teachers import YoloxTeacher, load_yolox
 
@@ -86,7 +87,7 @@ def test_matching_trains_the_head_and_nothing_else(teacher):
 
 
 def test_joint_training_reaches_everything(teacher):
-    model = with_head(teacher)
+    model = with_machine_profile(with_head(teacher))
     x, position = torch.rand(2, 3, 64, 64), torch.tensor([1.0, 4.0])
     TaskRateDistortion(teacher)(model, x, position).loss.backward()
     for part in ("g_a.down", "g_s.up", "gains", "entropy.h_a", "heads.detect.adapter.enter"):

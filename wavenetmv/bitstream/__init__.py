@@ -17,7 +17,6 @@ from wavenetmv.bitstream.framing import StreamReader, StreamWriter
 from wavenetmv.bitstream.header import (
     FORMAT_VERSION,
     MAGIC,
-    Profile,
     StreamHeader,
     VideoTiming,
     read_header,
@@ -45,7 +44,7 @@ from wavenetmv.bitstream.tables import (
     default_scales,
     gaussian_tables,
 )
-from wavenetmv.types import MAX_SYMBOL
+from wavenetmv.types import MAX_SYMBOL, Profile
 
 __all__ = [
     "FORMAT_VERSION",

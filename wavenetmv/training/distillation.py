@@ -57,26 +57,33 @@ class FeatureMatching:
 
 @dataclass(frozen=True)
 class TaskRateDistortion:
-    """Stage 3b: L = R + lambda * (pixel_weight * D + feature_weight * feature error)."""
+    """Stage 3b: L = R + lambda * (pixel_weight * D + feature_weight * feature error).
+
+    Half of each batch is coded for people, who see pixels (weight 1, no features), the other
+    half for machines, with these weights.
+    """
 
     teacher: YoloxTeacher
-    pixel_weight: float = 0.1
-    # At lambda 64..2048 a feature error of 0.3 weighs as much as this rate in bits per pixel.
+    pixel_weight: float = 0.05
     feature_weight: float = 1e-3
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
         """x and position as for `FeatureMatching`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-        y = model.analysis(x).float() * model.gains.encoder(position)
-        coded = model.entropy(y, position)
-        y_hat = coded.y_hat * model.gains.decoder(position)
+        block = torch.arange(len(x), device=x.device) % 2  # 1 is the machine profile's
+        y = model.analysis(x).float() * model.gains.encoder(position, block)
+        coded = model.entropy(y, position, block)
+        y_hat = coded.y_hat * model.gains.decoder(position, block)
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
         error = feature_error(_head(model).features(y_hat), wanted)
-        extra = self.feature_weight * LAMBDA_MIN * torch.exp2(position) * error
+        for_machines = block.float()
+        weight = self.feature_weight * for_machines
         return weighted_measures(
             x, coded.y_bits, coded.z_bits, mse, position,
-            pixel_weight=self.pixel_weight, extra=extra, feature_error=error,
+            pixel_weight=1 + for_machines * (self.pixel_weight - 1),
+            extra=weight * LAMBDA_MIN * torch.exp2(position) * error,
+            feature_error=error,
         )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
 from wavenetmv.training.objectives import Objective, latent_rate_distortion, rate_distortion
+from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.teachers import YoloxTeacher
 from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
 from wavenetmv.training.wavelet import energy_compaction
@@ -152,6 +153,8 @@ def run_stages(
         if stage.teaches:
             assert teacher is not None
             _give_head(model, teacher, data, seed)
+        if stage.name == "3b":
+            model = with_machine_profile(model)
         model.to(device)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith(stage.trains))
