@@ -57,9 +57,9 @@ def walk(
 
 
 # Slope of distortion over rate, in squared quantiser steps per bit.  Uniform quantisation at
-# high rate has D = 1/12 and dD/dR = -2 ln(2) D; half of that is best on real files, because
+# high rate has D = 1/12 and dD/dR = -2 ln(2) D; a third of that is best on real files, because
 # the networks learned their reconstruction points with plain rounding.
-RD_SLOPE = 0.5 * 2 * math.log(2) / 12
+RD_SLOPE = 2 * math.log(2) / 12 / 3
 
 
 def dead_zone_of(cost_bits: Tensor, slope: float = RD_SLOPE) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.device import choose_device
-from wavenetmv.training.cache import open_cache
+from wavenetmv.training.cache import PictureCache, open_cache
 from wavenetmv.training.distributed import Group, join
 from wavenetmv.training.export import export, load_checkpoint, model_from_weights
 from wavenetmv.training.stages import Report, Stage, choose, read_settings, run_stages
@@ -63,13 +63,17 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
             seed=options.seed, resume=options.resume, start=start,
             device=device, group=group, report=report, teacher=teacher,
         )  # fmt: skip
-        return _export(options, checkpoint, stages, group)
+        return _export(options, checkpoint, stages, group, data)
     finally:
         group.leave()
 
 
 def _export(
-    options: RunOptions, checkpoint: Path, stages: Sequence[Stage], group: Group
+    options: RunOptions,
+    checkpoint: Path,
+    stages: Sequence[Stage],
+    group: Group,
+    data: PictureCache,
 ) -> list[Path]:
     if not group.leads or stages[-1].name == "1":
         return []
@@ -78,7 +82,7 @@ def _export(
     from_weights = options.start is not None and options.start.suffix == ".safetensors"
     return export(
         checkpoint, options.out, name=options.name, description=description,
-        codec=options.start if frozen and from_weights else None,
+        codec=options.start if frozen and from_weights else None, data=data,
     )  # fmt: skip
 
 
