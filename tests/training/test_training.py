@@ -86,6 +86,18 @@ def test_cache_decodes_once_and_counts_what_it_skips(folder, tmp_path):
         open_cache([folder], tmp_path, 4000)
 
 
+def test_crops_may_be_shrunk(data):
+    rng = np.random.default_rng(5)
+    plain, shrunk = data.crops(rng, 40, 64), data.crops(rng, 40, 64, 0.5)
+    assert shrunk.shape == plain.shape
+    # What lay farther apart is nearer now: neighbours differ more.
+    assert (
+        np.abs(np.diff(shrunk.astype(int), axis=1)).mean()
+        > 1.05 * np.abs(np.diff(plain.astype(int), axis=1)).mean()
+    )
+    assert data.crops(rng, 3, 120, 0.5).shape == (3, 120, 120, 3)  # no picture is larger
+
+
 @pytest.mark.parametrize("objective", [energy_compaction, latent_rate_distortion, rate_distortion])
 def test_every_objective_learns(data, tmp_path, objective):
     config = StageConfig(steps=30, batch=2, crop=64, lr=2e-3, warmup_steps=2, log_every=5)

@@ -19,12 +19,12 @@ class ModelConfig:
     M: int = 256  # channels of y
     N: int = 128  # channels of z
     base: str = "bior4.4"  # PyWavelets name of the base wavelet
-    lifting_hidden: tuple[int, ...] = (0, 32, 64)  # predict/update width per level, 0 = none
+    lifting_hidden: tuple[int, ...] = (0, 0, 0)  # predict/update width per level, 0 = none
     fine_width: int = 128
-    fine_blocks_analysis: int = 1
+    fine_blocks_analysis: int = 0
     fine_blocks_synthesis: int = 2
     coarse_width: int = 192
-    coarse_blocks_analysis: int = 3
+    coarse_blocks_analysis: int = 2
     coarse_blocks_synthesis: int = 3
     adamix_filters: int = 4  # 0 = no AdaMix block
     adamix_width: int = 96

@@ -36,6 +36,7 @@ class StageConfig:
     processor_minutes: bool = False
     batch: int = 16
     crop: int = 192  # pixels, a multiple of 64
+    min_scale: float = 1.0  # crops are shrunk by a random factor down to this one
     lr: float = 6e-4
     warmup_steps: int = 100
     decay_from: float = 0.0  # share of the run after which the rate decays (cosine)
@@ -148,7 +149,7 @@ class Trainer:
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         config = self.config
-        crops = self.data.crops(self.rng, config.batch, config.crop)
+        crops = self.data.crops(self.rng, config.batch, config.crop, config.min_scale)
         x = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float().div_(255)
         if config.fixed_position is not None:
             return x, torch.full((config.batch,), config.fixed_position, device=self.device)
