@@ -258,6 +258,16 @@ def test_a_wavelet_without_learned_steps_has_no_stage_1(folder, tmp_path):
     assert sorted(each.name for each in out.iterdir() if each.is_dir()) == ["2a", "2b", "cache"]
 
 
+def test_models_have_names(tmp_path):
+    base, _ = read_settings(None)
+    small, _ = read_settings(None, "small")
+    sizes = [sum(p.numel() for p in CodecModel(each).parameters()) for each in (base, small)]
+    assert sizes[0] <= 12_000_000
+    assert sizes[1] <= 4_900_000
+    with pytest.raises(UsageFault, match="base or small"):
+        read_settings(None, "huge")
+
+
 def test_stage_3_wants_a_teacher(folder, tmp_path):
     result = run(*command("--data", folder, "--out", tmp_path / "o", "--stage", "3"))
     assert result.returncode == 2

@@ -74,3 +74,13 @@ class ModelConfig:
             raise ValueError(f"profiles must be 1 or 2, got {values['profiles']}")
         hidden = tuple(int(width) for width in values["lifting_hidden"])
         return cls(**{**values, "lifting_hidden": hidden})
+
+
+# What `wmv train --model` knows; the name becomes that of the weights.
+PRESETS = {
+    "base": ModelConfig(),
+    "small": ModelConfig(
+        M=192, N=96, fine_width=96, coarse_width=128, coarse_blocks_analysis=1,
+        coarse_blocks_synthesis=2, adamix_filters=4, adamix_width=48, context_width=128,
+    ),
+}  # fmt: skip

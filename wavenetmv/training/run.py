@@ -31,8 +31,9 @@ class RunOptions:
     resume: bool = False
     start: Path | None = None
     seed: int = 0
+    model: str = "base"  # models.config.PRESETS
     config: Path | None = None
-    name: str = "base"
+    name: str | None = None  # of the weights; None: that of the model
     threads: int | None = None
     device: str = "auto"
 
@@ -47,7 +48,7 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
     device = choose_device(options.device)
     teacher = load_yolox(options.teacher).to(device) if options.teacher else None
     stages = choose(options.stage, with_teacher=teacher is not None)
-    model_config, changes = read_settings(options.config)
+    model_config, changes = read_settings(options.config, options.model)
     start = _load_start(options.start)
     crop = max(changes.get(stage.name, {}).get("crop", stage.config.crop) for stage in stages)
     group = join(device)
@@ -81,7 +82,7 @@ def _export(
     frozen = all(part.startswith("heads.") for stage in stages for part in stage.trains)
     from_weights = options.start is not None and options.start.suffix == ".safetensors"
     return export(
-        checkpoint, options.out, name=options.name, description=description,
+        checkpoint, options.out, name=options.name or options.model, description=description,
         codec=options.start if frozen and from_weights else None, data=data,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.models.codec_model import CodecModel
-from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.config import PRESETS, ModelConfig
 from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.initialisation import initialise
@@ -95,16 +95,20 @@ def choose(name: str, with_teacher: bool = False) -> tuple[Stage, ...]:
     return tuple(stage for stage in chosen if not stage.teaches)
 
 
-def read_settings(path: Path | None) -> tuple[ModelConfig, dict[str, dict[str, Any]]]:
-    """A JSON file {"model": {...}, "stages": {"2b": {...}}}: changes to the defaults.
+def read_settings(
+    path: Path | None, preset: str = "base"
+) -> tuple[ModelConfig, dict[str, dict[str, Any]]]:
+    """A JSON file {"model": {...}, "stages": {"2b": {...}}}: changes to a preset and the defaults.
 
-    Raises UsageFault for unknown fields and unreadable files.
+    Raises UsageFault for unknown presets, unknown fields and unreadable files.
     """
+    if preset not in PRESETS:
+        raise UsageFault(f"model must be {' or '.join(PRESETS)}, got {preset!r}")
     if path is None:
-        return ModelConfig(), {}
+        return PRESETS[preset], {}
     try:
         settings = json.loads(path.read_text())
-        model = ModelConfig.from_dict(ModelConfig().to_dict() | settings.get("model", {}))
+        model = ModelConfig.from_dict(PRESETS[preset].to_dict() | settings.get("model", {}))
         stages = settings.get("stages", {})
         known = {field.name for field in fields(StageConfig)}
         for name, changes in stages.items():
