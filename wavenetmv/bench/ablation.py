@@ -37,8 +37,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "haar": {"model": {"base": "haar"}},
     "bior2.2": {"model": {"base": "bior2.2"}},
     "learned-lifting": {"model": {"lifting_hidden": [0, 32, 64]}},
-    # One filter is a plain block of the same width and cost.
-    "no-adamix": {"model": {"adamix_filters": 1}},
+    "adamix": {"model": {"adamix_filters": 4}},  # of the same width and cost as the plain block
     "lambda-512-only": {
         "stages": {"2a": {"fixed_position": 3.0}, "2b": {"fixed_position": 3.0}},
     },
@@ -59,9 +58,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "shrunk-crops": {"stages": {"2a": {"min_scale": 0.5}, "2b": {"min_scale": 0.5}}},
     "batch-8": {"stages": {"2b": {"batch": 8, "lr": 4.5e-4}}},
     # What the first weights had.
-    "learned-lifting+heavy-analysis": {
+    "first": {
         "model": {
             "lifting_hidden": [0, 32, 64], "fine_blocks_analysis": 1, "coarse_blocks_analysis": 3,
+            "adamix_filters": 4,
         },
     },
 }  # fmt: skip

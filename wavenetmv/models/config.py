@@ -26,7 +26,7 @@ class ModelConfig:
     coarse_width: int = 192
     coarse_blocks_analysis: int = 2
     coarse_blocks_synthesis: int = 3
-    adamix_filters: int = 4  # 0 = no AdaMix block
+    adamix_filters: int = 1  # 0 = no block there, 1 = a plain one, more = a mixture
     adamix_width: int = 96
     context_width: int = 192
     profiles: int = 1  # 1: neutral; 2: human and machine, models/gains.py
@@ -81,6 +81,6 @@ PRESETS = {
     "base": ModelConfig(),
     "small": ModelConfig(
         M=192, N=96, fine_width=96, coarse_width=128, coarse_blocks_analysis=1,
-        coarse_blocks_synthesis=2, adamix_filters=4, adamix_width=48, context_width=128,
+        coarse_blocks_synthesis=2, adamix_width=64, context_width=128,
     ),
 }  # fmt: skip
