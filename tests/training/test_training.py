@@ -276,7 +276,7 @@ def test_stage_3_wants_a_teacher(folder, tmp_path):
 
 def test_two_processes_train_one_model(folder, tmp_path, tiny_settings):
     result = run(
-        "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517",
+        "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         *command("--data", folder, "--out", tmp_path / "o", "--config", tiny_settings,
                  "--steps", 4, "--stage", "2b", "--threads", 1),
     )  # fmt: skip
