@@ -125,6 +125,10 @@ class Detection:
     box: tuple[float, float, float, float]
 
 
+_MAX_TERM = (1 << 31) - 1  # of the fractions in video files
+_FINEST = Fraction(1, 1_000_000_000)  # the unit in which frames are handed to ffmpeg
+_FINE = 10_000  # ticks per second, at least, where nothing is known of the time stamps
+
 ColourMatrix = Literal["bt601", "bt709", "bt2020", "unspecified"]
 
 
@@ -166,6 +170,19 @@ class VideoInfo:
             )
         if self.matrix not in get_args(ColourMatrix):
             raise ValueError(f"unknown colour matrix {self.matrix}")
+
+    @property
+    def tick(self) -> Fraction:
+        """The unit of the time stamps that are written, in seconds: `time_base` where it can be.
+
+        Its terms are below 2^31.
+        """
+        given = self.time_base
+        if given and given >= _FINEST and max(given.numerator, given.denominator) <= _MAX_TERM:
+            return given
+        # Frames at the average rate are exact, all others to a ten thousandth of a second.
+        ticks = self.rate.limit_denominator(_MAX_TERM // _FINE).numerator
+        return Fraction(1, ticks * -(-_FINE // ticks))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
