@@ -20,6 +20,10 @@ LAMBDA_INDEX_MAX = 5 * LAMBDA_STEPS_PER_OCTAVE
 # The largest magnitude of a coded integer: 16 times it is exact in float32 (docs/FORMAT.md 8).
 MAX_SYMBOL = (1 << 20) - 1
 
+# The least score of a result of `wavenetmv.analyze` where the caller names none.
+DETECTION_THRESHOLD = 0.25
+CLASSIFICATION_THRESHOLD = 0.05
+
 # Pillow's own decompression-bomb threshold, doubled as Pillow does before it refuses.
 MAX_PIXELS_DEFAULT = 178_956_970
 
@@ -113,3 +117,19 @@ class Detection:
     label: str
     score: float
     box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a picture as a whole shows.
+
+    class_id  0..999, index into `labels.IMAGENET_LABELS`; `label` is that entry
+    score     0..1, all classes together make 1
+    """
+
+    class_id: int
+    label: str
+    score: float
+
+
+Finding = Detection | Classification

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.heads import save_cat_head
+from tests.heads import save_cat_head, save_coffee_head
 from tests.vectors.regenerate import VECTORS
 from wavenetmv import api
 from wavenetmv.models.registry import SEARCH_VARIABLE
@@ -14,10 +14,16 @@ from wavenetmv.models.registry import SEARCH_VARIABLE
 TINY = next(VECTORS.glob("tiny-*.safetensors"))
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("heads")
+    save_cat_head(path, TINY)
+    save_coffee_head(path, TINY)
+    return path
+
+
 @pytest.fixture(autouse=True)
-def _head(tmp_path_factory, monkeypatch):
-    folder = tmp_path_factory.mktemp("heads")
-    save_cat_head(folder, TINY)
+def _heads(folder, monkeypatch):
     monkeypatch.setenv(SEARCH_VARIABLE, f"{VECTORS}:{folder}")
     monkeypatch.setattr(api, "_analyzers", {})
 
@@ -57,6 +63,46 @@ def test_only_some_classes(wmv, stream):
     found = detections(wmv("analyze", stream, "--threshold", "0.3", "--json", "--classes", "Dog"))
     assert {each["label"] for each in found} == {"dog"}
     wmv("analyze", stream, "--classes", "dog,unicorn").failed_with(2, "unknown labels unicorn")
+
+
+def test_classes_for_people_and_programs(wmv, stream):
+    result = wmv("analyze", stream, "--task", "classify")
+    assert result.code == 0
+    head, columns, first, second = result.out.splitlines()
+    assert head.startswith(f"{stream}: 2 classes, ")
+    assert columns.split() == ["class", "score"]
+    assert first.split()[0] == "espresso"
+    assert second.split()[:2] == ["Egyptian", "cat"]
+    (line,) = wmv("analyze", stream, "--task", "classify", "--json").out.splitlines()
+    record = json.loads(line)
+    (frame,) = record["frames"]
+    assert record["file"] == str(stream)
+    assert (frame["index"], frame["time"]) == (0, 0.0)
+    assert frame["classes"] == [
+        {"label": label, "class_id": class_id, "score": pytest.approx(score, abs=0.01)}
+        for label, class_id, score in (("espresso", 967, 0.593), ("Egyptian cat", 285, 0.218))
+    ]
+
+
+def test_only_some_classes_of_imagenet(wmv, stream):
+    def classify(*arguments):
+        return wmv("analyze", stream, "--task", "classify", *arguments)
+
+    result = classify("--classes", "egyptian cat,tabby", "--threshold", "0", "--json")
+    (frame,) = json.loads(result.out)["frames"]
+    assert [each["label"] for each in frame["classes"]] == ["Egyptian cat"]
+    classify("--classes", "expresso").failed_with(2, "unknown labels expresso; near ones are esp")
+    classify("--classes", "zzz").failed_with(2, "unknown labels zzz; there are tench, goldfish")
+    assert classify("--threshold", "1").out.startswith(f"{stream}: 0 classes, ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("-o", "a.png"), ("--coco-json", "a.json"), ("--pixels", "a.onnx")]
+)
+def test_boxes_are_of_objects_only(wmv, stream, tmp_path, option, value):
+    result = wmv("analyze", stream, "--task", "classify", option, tmp_path / value)
+    result.failed_with(2, "only objects have boxes")
+    assert not (tmp_path / value).exists()
 
 
 def test_coco_results(wmv, stream, tmp_path):

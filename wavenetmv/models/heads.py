@@ -4,23 +4,34 @@
     stages expect -> those stages -> raw -> `read` -> results in the picture's coordinates
 
 A head is a class with a `task`, a network and a `read`; `HEADS` lists them.  A new one is
-this file's business alone: training finds its loss in `training.distillation`, and
-`wmv analyze --task NAME` finds it here.
+this file's business alone: `wmv analyze --task NAME` finds it here, and shows whatever
+results it gives; how it is taught is a `Course` in `training.distillation`.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavenetmv.errors import UsageFault
+from wavenetmv.labels import COCO_LABELS, IMAGENET_LABELS
 from wavenetmv.models.boxes import find_objects
+from wavenetmv.models.efficientnet import C16_CHANNELS, EfficientNetTail, TailFeatures
+from wavenetmv.models.resampling import fit_short_side, resample
 from wavenetmv.models.yolox import C3_CHANNELS, Features, YoloxTail
-from wavenetmv.types import Detection
+from wavenetmv.types import (
+    CLASSIFICATION_THRESHOLD,
+    DETECTION_THRESHOLD,
+    Classification,
+    Detection,
+    Finding,
+)
 
 LATENT_STRIDE = 16  # pixels per latent along a side
 
@@ -41,26 +52,19 @@ class PlainBlock(nn.Module):
 
 
 class Adapter(nn.Module):
-    """Latents to features at twice their resolution.
+    """Latents to the features that a pretrained tail expects.
 
-    y_hat [B, M, h, w], gain undone -> [B, channels, 2h, 2w]
+    y_hat [B, M, h, w], gain undone: `scaled` brings its channels to about unit size.
     """
 
-    def __init__(self, M: int, channels: int, coarse: int, fine: int, blocks: int) -> None:
+    def __init__(self, M: int) -> None:
         super().__init__()
         # Latents of a wavelet codec differ a hundredfold in size between channels.
         self.register_buffer("scale", torch.ones(M))
         self.scale: Tensor
-        self.enter = nn.Conv2d(M, coarse, 3, padding=1)
-        self.coarse = nn.Sequential(*(PlainBlock(coarse) for _ in range(blocks)))
-        self.up = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
-        self.fine = nn.Sequential(*(PlainBlock(fine) for _ in range(blocks)))
-        self.leave = nn.Conv2d(fine, channels, 1)
 
-    def forward(self, y_hat: Tensor) -> Tensor:
-        x = y_hat * self.scale[:, None, None]
-        out: Tensor = self.leave(self.fine(self.up(self.coarse(self.enter(x)))))
-        return out
+    def scaled(self, y_hat: Tensor) -> Tensor:
+        return y_hat * self.scale[:, None, None]
 
     @torch.no_grad()
     def calibrate(self, latents: Iterator[Tensor]) -> None:
@@ -69,19 +73,81 @@ class Adapter(nn.Module):
         self.scale.copy_(1 / (squares.mean(0).sqrt() + 0.02))
 
 
+class DoublingAdapter(Adapter):
+    """To twice the resolution: [B, M, h, w] -> [B, channels, 2h, 2w]."""
+
+    def __init__(self, M: int, channels: int, coarse: int, fine: int, blocks: int) -> None:
+        super().__init__(M)
+        self.enter = nn.Conv2d(M, coarse, 3, padding=1)
+        self.coarse = nn.Sequential(*(PlainBlock(coarse) for _ in range(blocks)))
+        self.up = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
+        self.fine = nn.Sequential(*(PlainBlock(fine) for _ in range(blocks)))
+        self.leave = nn.Conv2d(fine, channels, 1)
+
+    def forward(self, y_hat: Tensor) -> Tensor:
+        out: Tensor = self.leave(self.fine(self.up(self.coarse(self.enter(self.scaled(y_hat))))))
+        return out
+
+
+class ResizingAdapter(Adapter):
+    """To a resolution of one's own: [B, M, h, w] -> [B, channels, *positions].
+
+    `near` blocks see the latents where they are, `far` ones what became of them at the new
+    resolution.
+    """
+
+    def __init__(self, M: int, channels: int, width: int, near: int, far: int) -> None:
+        super().__init__(M)
+        self.enter = nn.Conv2d(M, width, 3, padding=1)
+        # The same latents mean other features in a picture that is seen from further away.
+        self.zoom = nn.Parameter(torch.zeros(width))
+        self.near = nn.Sequential(*(PlainBlock(width) for _ in range(near)))
+        self.far = nn.Sequential(*(PlainBlock(width) for _ in range(far)))
+        self.leave = nn.Conv2d(width, channels, 1)
+
+    def forward(
+        self, y_hat: Tensor, extent: tuple[float, float], positions: tuple[int, int]
+    ) -> Tensor:
+        """`extent` is the part (rows, columns) of the latents that belongs to the picture."""
+        zoom = math.log2(max(extent) / max(positions))
+        x = self.enter(self.scaled(y_hat))
+        x = x + (max(-1.0, min(1.0, zoom)) * self.zoom)[:, None, None]
+        out: Tensor = self.leave(self.far(resample(self.near(x), extent, positions)))
+        return out
+
+
 class Head(nn.Module, ABC):
-    """What every head has; constructors take M and sizes with defaults."""
+    """What every head has; constructors take M and sizes with defaults.
+
+    task       its name on the command line and in files
+    labels     of its classes
+    threshold  the least score of a result where the caller names none
+    results    what a list of its results is called, in JSON
+    noun       what one of them is, in a table
+    adapter    from latents to features
+    tail       of a pretrained network, from these features on
+    """
 
     task: ClassVar[str]
+    labels: ClassVar[tuple[str, ...]]
+    threshold: ClassVar[float]
+    results: ClassVar[str]
+    noun: ClassVar[str]
+    adapter: Adapter
+    tail: nn.Module
 
     @abstractmethod
     def config(self) -> dict[str, int]:
         """Arguments that build this network again."""
 
     @abstractmethod
+    def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
+        """y_hat [B, M, h, w], h and w even, gain undone, of pictures (H, W) -> raw [B, ...]."""
+
+    @abstractmethod
     def read(
         self, raw: Tensor, latent_size: tuple[int, int], size: tuple[int, int], threshold: float
-    ) -> list[Detection]:
+    ) -> Sequence[Finding]:
         """Results, best first, from raw [1, ...] of latents (h, w) of a picture (H, W)."""
 
 
@@ -89,23 +155,27 @@ class DetectionHead(Head):
     """The 80 object classes of COCO: adapter, then YOLOX-nano from its stride 8 on."""
 
     task: ClassVar[str] = "detect"
+    labels: ClassVar[tuple[str, ...]] = COCO_LABELS
+    threshold: ClassVar[float] = DETECTION_THRESHOLD
+    results: ClassVar[str] = "detections"
+    noun: ClassVar[str] = "object"
 
     def __init__(self, M: int, coarse: int = 192, fine: int = 128, blocks: int = 2) -> None:
         super().__init__()
         self._config = {"M": M, "coarse": coarse, "fine": fine, "blocks": blocks}
-        self.adapter = Adapter(M, C3_CHANNELS, coarse, fine, blocks)
-        self.tail = YoloxTail()
+        self.adapter: DoublingAdapter = DoublingAdapter(M, C3_CHANNELS, coarse, fine, blocks)
+        self.tail: YoloxTail = YoloxTail()
 
     def config(self) -> dict[str, int]:
         return dict(self._config)
 
     def features(self, y_hat: Tensor) -> Features:
-        """y_hat [B, M, h, w], h and w even, gain undone -> what the teacher computes."""
+        """y_hat as for `forward` -> what the teacher computes."""
         features: Features = self.tail.features(self.adapter(y_hat))
         return features
 
-    def forward(self, y_hat: Tensor) -> Tensor:
-        """y_hat as for `features` -> raw [B, A, 85], see `boxes.decode_boxes`."""
+    def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
+        """-> raw [B, A, 85] of the whole latents, see `boxes.decode_boxes`."""
         raw: Tensor = self.tail(self.adapter(y_hat))
         return raw
 
@@ -116,7 +186,61 @@ class DetectionHead(Head):
         return find_objects(raw[0], (LATENT_STRIDE * h, LATENT_STRIDE * w), size, threshold)
 
 
-HEADS: dict[str, type[Head]] = {head.task: head for head in (DetectionHead,)}
+class ClassificationHead(Head):
+    """The 1000 classes of ImageNet: adapter, then EfficientNet-Lite0 from its stride 16 on.
+
+    That network knows pictures with a short side of about 256 pixels, latents have the
+    picture's own scale: so the adapter changes to the scale of such a picture.
+    """
+
+    task: ClassVar[str] = "classify"
+    labels: ClassVar[tuple[str, ...]] = IMAGENET_LABELS
+    threshold: ClassVar[float] = CLASSIFICATION_THRESHOLD
+    results: ClassVar[str] = "classes"
+    noun: ClassVar[str] = "class"
+    positions: ClassVar[int] = 16  # along the short side, 256 / 16
+    limit: ClassVar[int] = 5  # results, as in top-5
+
+    def __init__(self, M: int, width: int = 128, near: int = 1, far: int = 2) -> None:
+        super().__init__()
+        self._config = {"M": M, "width": width, "near": near, "far": far}
+        self.adapter: ResizingAdapter = ResizingAdapter(M, C16_CHANNELS, width, near, far)
+        self.tail: EfficientNetTail = EfficientNetTail()
+
+    def config(self) -> dict[str, int]:
+        return dict(self._config)
+
+    def features(self, y_hat: Tensor, size: tuple[int, int]) -> TailFeatures:
+        """y_hat and size as for `forward` -> what the teacher computes of the whole picture."""
+        extent = (size[0] / LATENT_STRIDE, size[1] / LATENT_STRIDE)
+        c16 = self.adapter(y_hat, extent, fit_short_side(size, self.positions))
+        features: TailFeatures = self.tail.features(c16)
+        return features
+
+    def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
+        """-> logits [B, 1000]."""
+        logits: Tensor = self.tail.predict(self.features(y_hat, size))
+        return logits
+
+    def read(
+        self, raw: Tensor, latent_size: tuple[int, int], size: tuple[int, int], threshold: float
+    ) -> list[Classification]:
+        scores, classes = raw[0].float().softmax(0).topk(self.limit)
+        return [
+            Classification(class_id, self.labels[class_id], score)
+            for score, class_id in zip(scores.tolist(), classes.tolist(), strict=True)
+            if score >= threshold
+        ]
+
+
+HEADS: dict[str, type[Head]] = {head.task: head for head in (DetectionHead, ClassificationHead)}
+
+
+def head_class(task: str) -> type[Head]:
+    """The head that a user asked for. Raises UsageFault for an unknown task."""
+    if task not in HEADS:
+        raise UsageFault(f"no task {task!r}; there are {', '.join(HEADS)}")
+    return HEADS[task]
 
 
 def build_head(task: str, M: int, **sizes: int) -> Head:

@@ -31,14 +31,25 @@ class PictureCache:
 
     @property
     def smallest_side(self) -> int:
-        """Pixels; crops can be no larger."""
+        """Pixels; larger crops are of some of the pictures only."""
         return int(min(min(picture.shape[:2]) for picture in self.pictures))
 
+    @property
+    def largest_side(self) -> int:
+        """Pixels of the short side of the largest picture; crops can be no larger."""
+        return int(max(min(picture.shape[:2]) for picture in self.pictures))
+
     def crops(self, rng: np.random.Generator, count: int, size: int) -> npt.NDArray[np.uint8]:
-        """`count` random crops [count, size, size, 3], half of them mirrored."""
+        """`count` random crops [count, size, size, 3], half of them mirrored.
+
+        They are of the pictures that are large enough. Raises UsageFault if none is.
+        """
+        pictures = [each for each in self.pictures if min(each.shape[:2]) >= size]
+        if not pictures:
+            raise UsageFault(f"no picture of at least {size} pixels a side for a crop")
         out = np.empty((count, size, size, 3), np.uint8)
         for crop in out:
-            picture = self.pictures[rng.integers(len(self.pictures))]
+            picture = pictures[rng.integers(len(pictures))]
             top = rng.integers(picture.shape[0] - size + 1)
             left = rng.integers(picture.shape[1] - size + 1)
             window = picture[top : top + size, left : left + size]

@@ -1,28 +1,37 @@
 """Stage 3: heads learn from a teacher that sees the original pixels.
 
 Every position of every picture teaches, so no labels are needed.  Errors of features are
-counted in units of each channel's variance, so that all layers weigh alike.
+counted in units of each channel's variance, so that all layers weigh alike.  `COURSES` says
+how the head of each task is taught.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from wavenetmv.models.codec_model import CodecModel
-from wavenetmv.models.heads import DetectionHead
-from wavenetmv.models.yolox import Features
-from wavenetmv.training.objectives import Measures, weighted_measures
-from wavenetmv.training.teachers import YoloxTeacher
+from wavenetmv.models.entropy import Coded
+from wavenetmv.models.heads import ClassificationHead, DetectionHead
+from wavenetmv.training.objectives import Measures, Objective, weighted_measures
+from wavenetmv.training.teachers import (
+    EfficientNetTeacher,
+    YoloxTeacher,
+    load_efficientnet,
+    load_yolox,
+)
 from wavenetmv.types import LAMBDA_MIN
 
 _TINY_VARIANCE = 1e-3
 
 
-def feature_error(found: Features, wanted: Features) -> Tensor:
+def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
     """Mean squared error over channel variance, mean over layers: [B]; 1 is knowing nothing."""
     errors = []
     for ours, theirs in zip(found, wanted, strict=True):
@@ -42,17 +51,41 @@ class FeatureMatching:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64; position as for `CodecModel`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-            y = model.analysis(x).float() * model.gains.encoder(position)
-            coded = model.entropy(y, position)
-            y_hat = coded.y_hat * model.gains.decoder(position)
-        error = feature_error(_head(model).features(y_hat), wanted).mean()
-        pixels = x.shape[2] * x.shape[3]
-        return Measures(
-            error,
-            coded.y_bits.mean().item() / pixels,
-            coded.z_bits.mean().item() / pixels,
-            feature_error=error.item(),
-        )
+            y_hat, coded = _latents(model, x, position)
+        error = feature_error(_detector(model).features(y_hat), wanted).mean()
+        return _measures(x, coded, error, error)
+
+
+@dataclass(frozen=True)
+class LogitMatching:
+    """Stage 3a of classification: features as in `FeatureMatching`, and the teacher's answer.
+
+    The answer's error is the Kullback-Leibler divergence of both softmaxes at `temperature`,
+    times its square so that gradients keep their size (Hinton et al., 2015).
+    """
+
+    teacher: EfficientNetTeacher
+    temperature: float = 2.0
+    logit_weight: float = 1.0
+
+    def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
+        """x and position as for `FeatureMatching`."""
+        with torch.no_grad():
+            wanted = self.teacher.features(x)
+            answer = self.teacher.tail.predict(wanted)
+            y_hat, coded = _latents(model, x, position)
+        head = cast(ClassificationHead, model.heads[ClassificationHead.task])
+        found = head.features(y_hat, (x.shape[2], x.shape[3]))
+        error = feature_error(found, wanted).mean()
+        divergence = answer_error(head.tail.predict(found), answer, self.temperature)
+        return _measures(x, coded, error + self.logit_weight * divergence, error)
+
+
+def answer_error(found: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+    """temperature^2 * KL(wanted || found) of logits [B, classes], in nats, mean over B."""
+    ours, theirs = (F.log_softmax(x.float() / temperature, 1) for x in (found, wanted))
+    divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+    return temperature**2 * divergence
 
 
 @dataclass(frozen=True)
@@ -68,11 +101,9 @@ class TaskRateDistortion:
         """x and position as for `FeatureMatching`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-        y = model.analysis(x).float() * model.gains.encoder(position)
-        coded = model.entropy(y, position)
-        y_hat = coded.y_hat * model.gains.decoder(position)
+        y_hat, coded = _latents(model, x, position)
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
-        error = feature_error(_head(model).features(y_hat), wanted)
+        error = feature_error(_detector(model).features(y_hat), wanted)
         extra = self.feature_weight * LAMBDA_MIN * torch.exp2(position) * error
         return weighted_measures(
             x, coded.y_bits, coded.z_bits, mse, position,
@@ -80,5 +111,56 @@ class TaskRateDistortion:
         )  # fmt: skip
 
 
-def _head(model: CodecModel) -> DetectionHead:
+def _detector(model: CodecModel) -> DetectionHead:
     return cast(DetectionHead, model.heads[DetectionHead.task])
+
+
+def _latents(model: CodecModel, x: Tensor, position: Tensor) -> tuple[Tensor, Coded]:
+    """What a decoder hands to a head, and what it costs."""
+    y = model.analysis(x).float() * model.gains.encoder(position)
+    coded = model.entropy(y, position)
+    return coded.y_hat * model.gains.decoder(position), coded
+
+
+def _measures(x: Tensor, coded: Coded, loss: Tensor, error: Tensor) -> Measures:
+    pixels = x.shape[2] * x.shape[3]
+    return Measures(
+        loss,
+        coded.y_bits.mean().item() / pixels,
+        coded.z_bits.mean().item() / pixels,
+        feature_error=error.item(),
+    )
+
+
+Lesson = Callable[[Any], Objective]  # a teacher to what is minimised
+
+
+@dataclass(frozen=True)
+class Course:
+    """How the head of one task is taught.
+
+    load      its teacher from a file: a network whose `tail` the head starts with
+    alone     stage 3a: the codec is frozen
+    together  stage 3b: codec and head; None where there is no such lesson
+    parts     of the head that learn in stage 3a
+    settings  changes to stage 3a's StageConfig
+    """
+
+    load: Callable[[Path], nn.Module]
+    alone: Lesson
+    together: Lesson | None = None
+    parts: tuple[str, ...] = ("adapter",)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+# By task, as `models.heads.HEADS`.
+COURSES: dict[str, Course] = {
+    DetectionHead.task: Course(load_yolox, FeatureMatching, TaskRateDistortion),
+    ClassificationHead.task: Course(
+        load_efficientnet,
+        LogitMatching,
+        parts=("adapter", "tail"),
+        # Crops of several sizes, all of which the teacher sees at one: so resizing is learned.
+        settings={"larger_crops": (320, 384, 512), "late": ("heads.classify.tail.",)},
+    ),
+}
