@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check test format vectors
+.PHONY: check test format vectors results
 
 check:
 	$(PYTHON) -m ruff format --check .
@@ -18,3 +18,18 @@ format:
 # Says which golden vectors would change; add --write to change them, on purpose.
 vectors:
 	$(PYTHON) tests/vectors/regenerate.py
+
+# Runs the benchmarks (what is done already is kept) and writes docs/RESULTS.md's tables and plots:
+# make results KODAK=DIR COCO=DIR DETECTOR=FILE.onnx, where COCO holds images/ and instances.json.
+RUNS ?= runs/results
+JOBS ?= 1
+results:
+	@test -d "$(KODAK)" && test -d "$(COCO)/images" && test -f "$(DETECTOR)" || { \
+		echo "make results needs KODAK=DIR, COCO=DIR with images/ and instances.json, DETECTOR=FILE.onnx" >&2; exit 2; }
+	$(PYTHON) -m wavenetmv bench "$(KODAK)" --metrics psnr,ms-ssim --published kodak \
+		--out "$(RUNS)/kodak" --jobs $(JOBS) --force
+	$(PYTHON) -m wavenetmv bench "$(COCO)/images" --annotations "$(COCO)/instances.json" \
+		--detector "$(DETECTOR)" --codecs wmv,jpeg,webp,hevc,av1,vvc --metrics psnr,ms-ssim,map \
+		--out "$(RUNS)/coco_dev" --jobs $(JOBS) --force
+	$(PYTHON) -m wavenetmv.bench.results_document "$(RUNS)/kodak/results.json" \
+		"$(RUNS)/coco_dev/results.json" --out docs/RESULTS.md --plots docs/plots

@@ -1,4 +1,4 @@
-"""Small heads with random weights: one sees cats everywhere, one sees coffee."""
+"""Small heads with random weights, one sees cats everywhere, one coffee; files of teachers."""
 
 from __future__ import annotations
 
@@ -45,6 +45,22 @@ def lively(network: nn.Module, seed: int = 0) -> nn.Module:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
     return network.eval().requires_grad_(False)
+
+
+def write_onnx(path: Path, network: nn.Module) -> Path:
+    """A graph that holds the network's convolutions in order; nothing runs it."""
+    import onnx
+
+    nodes, values = [], []
+    convolutions = [each for each in network.modules() if isinstance(each, nn.Conv2d)]
+    for number, conv in enumerate(convolutions):
+        names = [f"w{number}", f"b{number}"]
+        for name, tensor in zip(names, (conv.weight, conv.bias), strict=True):
+            values.append(onnx.numpy_helper.from_array(tensor.detach().numpy(), name))
+        nodes.append(onnx.helper.make_node("Conv", [f"x{number}", *names], [f"x{number + 1}"]))
+    graph = onnx.helper.make_graph(nodes, "network", [], [], values)
+    onnx.save(onnx.helper.make_model(graph), str(path))
+    return path
 
 
 def write_state_dict(path: Path, network: nn.Module) -> list[nn.BatchNorm2d]:

@@ -38,6 +38,10 @@ class Analyzer:
         self._lock = threading.Lock()
         self._loaded: dict[str, Head] = {}
 
+    @property
+    def task(self) -> str:
+        return self._kind.task
+
     def analyze(
         self,
         data: bytes | BinaryIO,

@@ -13,7 +13,15 @@ from PIL import Image
 
 from wavenetmv import io
 from wavenetmv.bitstream import StreamInfo, inspect
-from wavenetmv.types import LAMBDA_DEFAULT, Classification, Detection, Finding, Picture
+from wavenetmv.errors import UsageFault
+from wavenetmv.types import (
+    LAMBDA_DEFAULT,
+    Classification,
+    Detection,
+    Finding,
+    Picture,
+    Profile,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     from wavenetmv.analysis import Analyzer
     from wavenetmv.codec import PictureCodec
 
+ProfileName = Literal["machine", "human"]
 PictureLike = Image.Image | npt.NDArray[Any] | Picture
 
 _engines: dict[Codec, PictureCodec] = {}
@@ -44,16 +53,25 @@ class Codec:
     threads: int | None = None
     weights: Path | None = None
 
-    def encode(self, picture: PictureLike, lmbda: float = LAMBDA_DEFAULT) -> bytes:
+    def encode(
+        self,
+        picture: PictureLike,
+        lmbda: float = LAMBDA_DEFAULT,
+        profile: ProfileName | None = None,
+    ) -> bytes:
         """A .wmv stream of `picture`: a Pillow image or [H, W] or [H, W, 1|3|4] uint8/uint16.
 
-        `lmbda` in 64..2048: larger means more bytes and fewer errors.
+        `lmbda` in 64..2048: larger means more bytes and fewer errors.  `profile`, "machine" or
+        "human", is whom the bits serve; None is the default of the weights.
         """
-        return self.engine().encode(_to_picture(picture), lmbda)
+        return self.engine().encode(_to_picture(picture), lmbda, profile_of(profile))
 
-    def encode_to_size(self, picture: PictureLike, max_bytes: int) -> bytes:
+    def encode_to_size(
+        self, picture: PictureLike, max_bytes: int, profile: ProfileName | None = None
+    ) -> bytes:
         """The best stream of at most `max_bytes`. UsageFault if lambda 64 does not fit."""
-        data, _ = self.engine().encode_to_target(_to_picture(picture), max_bytes)
+        wanted = profile_of(profile)
+        data, _ = self.engine().encode_to_target(_to_picture(picture), max_bytes, wanted)
         return data
 
     def decode(self, data: bytes) -> npt.NDArray[np.uint8]:
@@ -121,9 +139,21 @@ class Codec:
 _DEFAULT = Codec()
 
 
-def encode(picture: PictureLike, lmbda: float = LAMBDA_DEFAULT) -> bytes:
+def profile_of(name: str | None) -> Profile | None:
+    """Raises UsageFault for anything but "machine", "human", "neutral" and None."""
+    if name is None:
+        return None
+    try:
+        return Profile[name.upper()]
+    except KeyError as error:
+        raise UsageFault(f"profile must be machine or human, got {name!r}") from error
+
+
+def encode(
+    picture: PictureLike, lmbda: float = LAMBDA_DEFAULT, profile: ProfileName | None = None
+) -> bytes:
     """`Codec.encode` with default settings."""
-    return _DEFAULT.encode(picture, lmbda)
+    return _DEFAULT.encode(picture, lmbda, profile)
 
 
 def decode(data: bytes) -> npt.NDArray[np.uint8]:

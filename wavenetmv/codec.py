@@ -42,6 +42,7 @@ from wavenetmv.types import (
     LAMBDA_INDEX_MAX,
     MAX_PIXELS_DEFAULT,
     Picture,
+    Profile,
     index_to_lambda,
     lambda_to_index,
 )
@@ -97,22 +98,31 @@ class PictureCodec:
         """Load the encoding weights now rather than at the first `encode`."""
         self._load(self.weights)
 
-    def encode(self, picture: Picture, lmbda: float = LAMBDA_DEFAULT) -> bytes:
+    def encode(
+        self,
+        picture: Picture,
+        lmbda: float = LAMBDA_DEFAULT,
+        profile: Profile | None = None,
+    ) -> bytes:
         """The bytes of a `.wmv` file; `lmbda` in 64..2048, larger is better and bigger.
 
-        Raises UsageFault when lambda is out of range or the picture is too large.
+        `profile` is whom the bits serve, None for what the weights were made for first of all.
+        Raises UsageFault when lambda is out of range, the picture is too large or the weights
+        do not know the profile.
         """
         index = _checked_index(lmbda)
-        return self._encode(picture, index, self._alpha(picture))
+        return self._encode(picture, index, self._alpha(picture), profile)
 
-    def encode_to_target(self, picture: Picture, max_bytes: int) -> tuple[bytes, float]:
+    def encode_to_target(
+        self, picture: Picture, max_bytes: int, profile: Profile | None = None
+    ) -> tuple[bytes, float]:
         """The best file of at most `max_bytes`, and its lambda, by search on real files.
 
         Raises UsageFault when even lambda 64 makes a larger one.
         """
         alpha = self._alpha(picture)  # the slow part that does not depend on lambda
         best, low, high = b"", 0, LAMBDA_INDEX_MAX
-        smallest = self._encode(picture, 0, alpha)
+        smallest = self._encode(picture, 0, alpha, profile)
         if len(smallest) > max_bytes:
             raise UsageFault(
                 f"cannot reach {max_bytes} bytes: lambda 64, the smallest, needs {len(smallest)}"
@@ -120,7 +130,7 @@ class PictureCodec:
         best, best_index = smallest, 0
         while low < high:
             middle = (low + high + 1) // 2
-            data = self._encode(picture, middle, alpha)
+            data = self._encode(picture, middle, alpha, profile)
             if len(data) <= max_bytes:
                 best, best_index, low = data, middle, middle
             else:
@@ -133,10 +143,9 @@ class PictureCodec:
         Raises StreamError for any damage and CheckpointError when the weights that made the
         stream are not there.
         """
-        stream, y_sixteenths, model = self._decode_latents(data, max_pixels)
+        stream, y_hat, model = self._decode_latents(data, max_pixels)
         header = stream.header
         with _enough_memory(header):
-            y_hat = model.dequantise(y_sixteenths, header.lambda_index)
             pixels = model.synthesise(y_hat, header.height, header.width).numpy()
         alpha = None
         if stream.alpha is not None:
@@ -151,8 +160,8 @@ class PictureCodec:
         self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT
     ) -> tuple[StreamHeader, Tensor]:
         """What the stream says of its picture, and `latents`."""
-        stream, y_sixteenths, model = self._decode_latents(data, max_pixels)
-        return stream.header, model.dequantise(y_sixteenths, stream.header.lambda_index)
+        stream, y_hat, _ = self._decode_latents(data, max_pixels)
+        return stream.header, y_hat
 
     def decode_integers(
         self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT
@@ -161,18 +170,25 @@ class PictureCodec:
 
         The same on every machine.
         """
-        _, y_sixteenths, _ = self._decode_latents(data, max_pixels)
+        _, y_sixteenths, _ = self._decode_integers(data, max_pixels)
         return y_sixteenths[0].to(torch.int32).cpu().numpy()
 
-    def _encode(self, picture: Picture, lambda_index: int, alpha: bytes | None) -> bytes:
+    def _encode(
+        self, picture: Picture, lambda_index: int, alpha: bytes | None, profile: Profile | None
+    ) -> bytes:
         info = self.weights
-        header = _header(info, picture, lambda_index, alpha is not None)
         model, tables, dead_zone = self._load(info)
+        profile = model.config.default_profile if profile is None else profile
+        try:
+            block = model.config.block_of(profile)
+        except ValueError as error:
+            raise UsageFault(str(error)) from error
+        header = _header(info, picture, lambda_index, alpha is not None, profile)
         pixels = torch.from_numpy(np.ascontiguousarray(picture.pixels))
         with _enough_memory(header):
-            y, z = model.analyse(pixels, lambda_index)
+            y, z = model.analyse(pixels, lambda_index, block)
             quantise = Quantise(y, z, dead_zone)
-            walk(model.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise)
+            walk(model.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise, block)
         steps = [(s.cpu().numpy(), i.cpu().numpy()) for s, i in quantise.coded]
         frame = FramePayload(symbols_crc(s for s, _ in steps), encode_symbols(steps, tables))
         sink = io.BytesIO()
@@ -182,14 +198,27 @@ class PictureCodec:
     def _decode_latents(
         self, data: bytes | BinaryIO, max_pixels: int
     ) -> tuple[PictureStream, Tensor, InferenceModel]:
+        stream, y_sixteenths, model = self._decode_integers(data, max_pixels)
+        header = stream.header
+        with _enough_memory(header):
+            block = model.config.block_of(header.profile)
+            return stream, model.dequantise(y_sixteenths, header.lambda_index, block), model
+
+    def _decode_integers(
+        self, data: bytes | BinaryIO, max_pixels: int
+    ) -> tuple[PictureStream, Tensor, InferenceModel]:
         source = io.BytesIO(data) if isinstance(data, bytes) else data
         stream = read_picture_stream(source, max_pixels)
         header = stream.header
         model, tables, _ = self._load(self._weights_of(header))
+        try:
+            block = model.config.block_of(header.profile)
+        except ValueError as error:
+            raise CorruptStream(f"stream header: {error}") from error
         dequantise = _Dequantise(stream.frame.coded, tables, model.device)
         size = model.latent_size(header.height, header.width)
         with _enough_memory(header):
-            y_sixteenths = walk(model.entropy, size, header.lambda_index, dequantise)
+            y_sixteenths = walk(model.entropy, size, header.lambda_index, dequantise, block)
         dequantise.finish(stream.frame.symbols_crc)
         return stream, y_sixteenths, model
 
@@ -269,7 +298,9 @@ def _checked_index(lmbda: float) -> int:
         raise UsageFault(str(error)) from error
 
 
-def _header(info: WeightsInfo, picture: Picture, lambda_index: int, alpha: bool) -> StreamHeader:
+def _header(
+    info: WeightsInfo, picture: Picture, lambda_index: int, alpha: bool, profile: Profile
+) -> StreamHeader:
     try:
         return StreamHeader(
             width=picture.width,
@@ -279,6 +310,7 @@ def _header(info: WeightsInfo, picture: Picture, lambda_index: int, alpha: bool)
             lambda_index=lambda_index,
             colour=picture.mode,
             alpha=alpha,
+            profile=profile,
         )
     except ValueError as error:
         raise UsageFault(f"picture cannot be encoded: {error}") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import IntEnum
+from fractions import Fraction
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +49,14 @@ class ColourMode(IntEnum):
 
     RGB = 0
     GREY = 1
+
+
+class Profile(IntEnum):
+    """Whom the bits serve. Wire values: never renumber."""
+
+    NEUTRAL = 0
+    MACHINE = 1
+    HUMAN = 2
 
 
 class MetadataKind(IntEnum):
@@ -133,3 +143,76 @@ class Classification:
 
 
 Finding = Detection | Classification
+
+
+ColourMatrix = Literal["bt601", "bt709", "bt2020", "unspecified"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video before its frames, as `io` reads and writes it.
+
+    width, height  pixels as displayed: rotation applied, pixel aspect not
+    rate           average frames per second
+    frame_count    frames the file declares; None on a pipe
+    time_base      seconds; every time stamp is a multiple. None: choose a fine one
+    pixel_aspect   width of a pixel over its height
+    matrix         of the source's YUV; "unspecified" for RGB sources too
+    full_range     the source's samples use 0..255; always so for RGB
+    variable_rate  frames have different distances; None when that cannot be known yet
+    duration_s     seconds from the first frame to the end of the last; None on a pipe
+    has_audio      the file has audio streams
+    """
+
+    width: int
+    height: int
+    rate: Fraction
+    frame_count: int | None = None
+    time_base: Fraction | None = None
+    pixel_aspect: Fraction = Fraction(1)
+    matrix: ColourMatrix = "unspecified"
+    full_range: bool = False
+    variable_rate: bool | None = None
+    duration_s: Fraction | None = None
+    has_audio: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 1:
+            raise ValueError(f"video is empty: {self.width}x{self.height}")
+        if min(self.rate, self.pixel_aspect, self.time_base or 1) <= 0:
+            raise ValueError(
+                "rate, pixel aspect and time base must be above 0, "
+                f"got {self.rate}, {self.pixel_aspect}, {self.time_base}"
+            )
+        if self.matrix not in get_args(ColourMatrix):
+            raise ValueError(f"unknown colour matrix {self.matrix}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFrame:
+    """One frame of a video.
+
+    pixels  uint8 [H, W, 3], RGB
+    time_s  seconds from the start of the file to when the frame is shown, exact
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    time_s: Fraction
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 3 or self.pixels.shape[2] != 3:
+            raise ValueError(
+                f"pixels must be uint8 [H, W, 3], got {self.pixels.dtype} {self.pixels.shape}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    """All audio of a video, as it was coded there: nothing is decoded.
+
+    data    a whole Matroska file of audio streams; times count from the start of the video
+    codecs  FFmpeg's name of each stream's codec, such as "aac"
+    """
+
+    data: bytes = field(repr=False)
+    codecs: tuple[str, ...]

@@ -11,10 +11,8 @@ from PIL import Image
 
 from tests.heads import coffee_head, lively, save_for, write_state_dict
 from wavenetmv.bench import classification, memory, rate_distortion, speed
-from wavenetmv.bench.baselines import JPEG, WEBP
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.errors import InputError
-from wavenetmv.metrics import psnr
 from wavenetmv.models.registry import default_weights
 from wavenetmv.training.teachers import EfficientNetTeacher
 
@@ -31,16 +29,6 @@ def folder(tmp_path_factory, photographs):
 def test_folders_without_pictures_are_refused(tmp_path):
     with pytest.raises(InputError, match="no pictures"):
         load_folder(tmp_path)
-
-
-@pytest.mark.parametrize("codec", [JPEG, WEBP])
-def test_baselines_round_trip_and_rise_with_quality(folder, codec):
-    pixels = next(iter(load_folder(folder).values()))
-    files = [codec.encode(pixels, quality) for quality in codec.qualities]
-    quality = [psnr(pixels, codec.decode(data)) for data in files]
-    assert [len(data) for data in files] == sorted(len(data) for data in files)
-    assert quality == sorted(quality)
-    assert quality[-1] > 33
 
 
 def test_rate_distortion_program(folder, tmp_path, monkeypatch, capsys):

@@ -228,3 +228,8 @@ def test_trouble_in_the_codec(error, code, text, wmv, photo, codec, monkeypatch)
 def test_no_space(wmv, photo):
     if os.path.exists("/dev/full"):
         wmv("encode", photo, "-o", "/dev/full").failed_with(1, "No space left on device")
+
+
+def test_for_whom(wmv, photo):
+    wmv("encode", photo, "--for", "machine").failed_with(2, "serve neutral, not machine")
+    wmv("encode", photo, "--for", "cats").failed_with(2, "machine or human")

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
+from tests.heads import write_onnx
 from tests.tiny import tiny_model
 from wavenetmv.errors import InputError, UsageFault
 from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.yolox import Features
 from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion, feature_error
+from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stages import choose
 from wavenetmv.training.teachers import YoloxTeacher, load_yolox
 
 SCALES = (1.0, 10.0, 0.5, 3.0, 1.0, 100.0)
-onnx = pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
+pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
 
 
 @pytest.fixture(scope="module")
@@ -25,32 +26,15 @@ def teacher() -> YoloxTeacher:
     return YoloxTeacher().eval().requires_grad_(False)
 
 
-def write_onnx(path, convolutions):
-    """A graph that holds these convolutions in order; nothing runs it."""
-    nodes, values = [], []
-    for number, conv in enumerate(convolutions):
-        names = [f"w{number}", f"b{number}"]
-        for name, tensor in zip(names, (conv.weight, conv.bias), strict=True):
-            values.append(onnx.numpy_helper.from_array(tensor.detach().numpy(), name))
-        nodes.append(onnx.helper.make_node("Conv", [f"x{number}", *names], [f"x{number + 1}"]))
-    graph = onnx.helper.make_graph(nodes, "network", [], [], values)
-    onnx.save(onnx.helper.make_model(graph), str(path))
-    return path
-
-
-def convolutions(module):
-    return [each for each in module.modules() if isinstance(each, nn.Conv2d)]
-
-
 def test_weights_come_from_the_file_in_order(teacher, tmp_path):
-    loaded = load_yolox(write_onnx(tmp_path / "yolox.onnx", convolutions(teacher)))
+    loaded = load_yolox(write_onnx(tmp_path / "yolox.onnx", teacher))
     x = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
     assert torch.equal(loaded(x), teacher(x))
     assert loaded(x[:, :, :50, :90]).shape == teacher(x).shape  # padded
 
 
 def test_other_networks_and_files_are_refused(teacher, tmp_path):
-    fewer = write_onnx(tmp_path / "a.onnx", convolutions(teacher)[:-1])
+    fewer = write_onnx(tmp_path / "a.onnx", teacher.stem)
     with pytest.raises(InputError, match="not YOLOX-nano"):
         load_yolox(fewer)
     (tmp_path / "b.onnx").write_bytes(b"no network")
@@ -86,7 +70,7 @@ def test_matching_trains_the_head_and_nothing_else(teacher):
 
 
 def test_joint_training_reaches_everything(teacher):
-    model = with_head(teacher)
+    model = with_machine_profile(with_head(teacher))
     x, position = torch.rand(2, 3, 64, 64), torch.tensor([1.0, 4.0])
     TaskRateDistortion(teacher)(model, x, position).loss.backward()
     for part in ("g_a.down", "g_s.up", "gains", "entropy.h_a", "heads.detect.adapter.enter"):

@@ -86,6 +86,18 @@ def test_cache_decodes_once_and_counts_what_it_skips(folder, tmp_path):
         open_cache([folder], tmp_path, 4000)
 
 
+def test_crops_may_be_shrunk(data):
+    rng = np.random.default_rng(5)
+    plain, shrunk = data.crops(rng, 40, 64), data.crops(rng, 40, 64, 0.5)
+    assert shrunk.shape == plain.shape
+    # What lay farther apart is nearer now: neighbours differ more.
+    assert (
+        np.abs(np.diff(shrunk.astype(int), axis=1)).mean()
+        > 1.05 * np.abs(np.diff(plain.astype(int), axis=1)).mean()
+    )
+    assert data.crops(rng, 3, 120, 0.5).shape == (3, 120, 120, 3)  # no picture is larger
+
+
 @pytest.mark.parametrize("objective", [energy_compaction, latent_rate_distortion, rate_distortion])
 def test_every_objective_learns(data, tmp_path, objective):
     config = StageConfig(steps=30, batch=2, crop=64, lr=2e-3, warmup_steps=2, log_every=5)
@@ -246,6 +258,16 @@ def test_a_wavelet_without_learned_steps_has_no_stage_1(folder, tmp_path):
     assert sorted(each.name for each in out.iterdir() if each.is_dir()) == ["2a", "2b", "cache"]
 
 
+def test_models_have_names(tmp_path):
+    base, _ = read_settings(None)
+    small, _ = read_settings(None, "small")
+    sizes = [sum(p.numel() for p in CodecModel(each).parameters()) for each in (base, small)]
+    assert sizes[0] <= 12_000_000
+    assert sizes[1] <= 4_900_000
+    with pytest.raises(UsageFault, match="base or small"):
+        read_settings(None, "huge")
+
+
 def test_stage_3_wants_a_teacher(folder, tmp_path):
     result = run(*command("--data", folder, "--out", tmp_path / "o", "--stage", "3"))
     assert result.returncode == 2
@@ -254,7 +276,7 @@ def test_stage_3_wants_a_teacher(folder, tmp_path):
 
 def test_two_processes_train_one_model(folder, tmp_path, tiny_settings):
     result = run(
-        "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517",
+        "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         *command("--data", folder, "--out", tmp_path / "o", "--config", tiny_settings,
                  "--steps", 4, "--stage", "2b", "--threads", 1),
     )  # fmt: skip

@@ -36,33 +36,34 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "haar": {"model": {"base": "haar"}},
     "bior2.2": {"model": {"base": "bior2.2"}},
-    "no-learned-lifting": {"model": {"lifting_hidden": [0, 0, 0]}},
-    "learned-lifting-everywhere": {"model": {"lifting_hidden": [16, 32, 64]}},
-    # One filter is a plain block of the same width and cost.
-    "no-adamix": {"model": {"adamix_filters": 1}},
+    "learned-lifting": {"model": {"lifting_hidden": [0, 32, 64]}},
+    "adamix": {"model": {"adamix_filters": 4}},  # of the same width and cost as the plain block
     "lambda-512-only": {
         "stages": {"2a": {"fixed_position": 3.0}, "2b": {"fixed_position": 3.0}},
     },
+    "heavy-analysis": {"model": {"fine_blocks_analysis": 1, "coarse_blocks_analysis": 3}},
     "coarse-heavy": {
         "model": {
-            "fine_blocks_analysis": 0, "fine_blocks_synthesis": 1,
-            "coarse_blocks_analysis": 5, "coarse_blocks_synthesis": 5,
+            "coarse_blocks_analysis": 3, "fine_blocks_synthesis": 0, "coarse_blocks_synthesis": 6,
         },
     },
     "fine-heavy": {
         "model": {
-            "fine_blocks_analysis": 2, "fine_blocks_synthesis": 3,
-            "coarse_blocks_analysis": 1, "coarse_blocks_synthesis": 1,
-        },
-    },
-    "light-analysis": {
-        "model": {
-            "lifting_hidden": [0, 0, 0], "fine_blocks_analysis": 0, "coarse_blocks_analysis": 2,
+            "fine_blocks_analysis": 1, "coarse_blocks_analysis": 0,
+            "fine_blocks_synthesis": 3, "coarse_blocks_synthesis": 1,
         },
     },
     "narrow": {"model": {"fine_width": 64, "coarse_width": 96, "context_width": 128}},
     "adam": {"stages": {"2a": {"muon": False}, "2b": {"muon": False, "lr": 2.5e-4}}},
+    "shrunk-crops": {"stages": {"2a": {"min_scale": 0.5}, "2b": {"min_scale": 0.5}}},
     "batch-8": {"stages": {"2b": {"batch": 8, "lr": 4.5e-4}}},
+    # What the first weights had.
+    "first": {
+        "model": {
+            "lifting_hidden": [0, 32, 64], "fine_blocks_analysis": 1, "coarse_blocks_analysis": 3,
+            "adamix_filters": 4,
+        },
+    },
 }  # fmt: skip
 
 

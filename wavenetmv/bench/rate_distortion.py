@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wavenetmv.bench.baselines import JPEG, WEBP, PillowCodec
+from wavenetmv.bench.codecs.pillow import JPEG, WEBP, PillowCodec
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.bench.published import published_kodak
 from wavenetmv.bitstream import inspect
@@ -56,7 +56,7 @@ def measure(
     settings: Iterable[float],
     pictures: dict[str, Pixels],
     encode: Callable[[Pixels, float], bytes],
-    decode: Callable[[bytes], Pixels],
+    decode: Callable[[bytes, int, int], Pixels],
     begins: Callable[[float], None] = lambda setting: None,
 ) -> list[Coded]:
     """Real bytes at every setting; `begins` is called before each."""
@@ -67,7 +67,11 @@ def measure(
             data = encode(pixels, setting)
             height, width = pixels.shape[:2]
             bpp = bits_per_pixel(len(data), width, height)
-            rows.append(Coded(name, codec, setting, len(data), bpp, psnr(pixels, decode(data))))
+            rows.append(
+                Coded(
+                    name, codec, setting, len(data), bpp, psnr(pixels, decode(data, height, width))
+                )
+            )
     return rows
 
 
@@ -79,14 +83,15 @@ def measure_wmv(
     return measure(
         "wmv", ANCHOR_LAMBDAS, pictures,
         lambda pixels, lmbda: codec.encode(Picture(pixels), lmbda),
-        lambda data: codec.decode(data).pixels, begins,
+        lambda data, height, width: codec.decode(data).pixels, begins,
     )  # fmt: skip
 
 
 def measure_pillow(codec: PillowCodec, pictures: dict[str, Pixels]) -> list[Coded]:
     return measure(
-        codec.name, codec.qualities, pictures,
-        lambda pixels, quality: codec.encode(pixels, int(quality)), codec.decode,
+        codec.name, codec.values, pictures,
+        lambda pixels, quality: codec.encode(pixels, codec.setting(quality)),
+        codec.decode,
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@
 
 Times are from pixels in memory to bytes in memory and back, after loading, medians over
 the rounds of the mean per picture; codecs take turns within a round.  Only the ratios mean
-anything.  compressai (extra `bench`) is left out, with a line that says so, if it is missing.
+anything.  compressai (extra `bench-neural`) is left out, with a line that says so, if it is
+missing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wavenetmv.bench.baselines import WEBP
+from wavenetmv.bench.codecs.pillow import WEBP
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.codec import PictureCodec
 from wavenetmv.metrics import Pixels
@@ -37,7 +38,12 @@ def wmv_coder(lmbda: float) -> Coder:
 
 
 def webp_coder(quality: int) -> Coder:
-    return f"webp -m 6 -q {quality}", lambda pixels: WEBP.encode(pixels, quality), WEBP.decode
+    setting = WEBP.setting(quality)
+    return (
+        f"webp -m 6 -q {quality}",
+        lambda pixels: (WEBP.encode(pixels, setting), *pixels.shape[:2]),
+        lambda coded: WEBP.decode(*coded),
+    )
 
 
 def hyperprior_coder() -> Coder | None:

@@ -17,7 +17,6 @@ from wavenetmv.bitstream.framing import StreamReader, StreamWriter
 from wavenetmv.bitstream.header import (
     FORMAT_VERSION,
     MAGIC,
-    Profile,
     StreamHeader,
     VideoTiming,
     read_header,
@@ -40,16 +39,19 @@ from wavenetmv.bitstream.payloads import (
 )
 from wavenetmv.bitstream.planes import decode_plane, encode_plane
 from wavenetmv.bitstream.tables import (
+    MAX_RADIUS,
     SCALE_COUNT,
     ScaleTables,
     default_scales,
+    fitted_tables,
     gaussian_tables,
 )
-from wavenetmv.types import MAX_SYMBOL
+from wavenetmv.types import MAX_SYMBOL, Profile
 
 __all__ = [
     "FORMAT_VERSION",
     "MAGIC",
+    "MAX_RADIUS",
     "MAX_SYMBOL",
     "SCALE_COUNT",
     "FramePayload",
@@ -69,6 +71,7 @@ __all__ = [
     "default_scales",
     "encode_plane",
     "encode_symbols",
+    "fitted_tables",
     "gaussian_tables",
     "ideal_bits",
     "inspect",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from enum import IntEnum
 
 from wavenetmv.bitstream.framing import CRC, StreamReader, StreamWriter, check_crc
 from wavenetmv.errors import CorruptStream, NotAStream, UnsupportedStream
-from wavenetmv.types import LAMBDA_INDEX_MAX, ColourMode, index_to_lambda
+from wavenetmv.types import LAMBDA_INDEX_MAX, ColourMode, Profile, index_to_lambda
 
 # A byte outside ASCII, so that text never matches; the name; then the bytes that PNG's
 # magic also ends with, which any transfer in text mode changes.
@@ -35,14 +34,6 @@ _COLOUR_DEPTH_MASK = 0b0001_1000  # the code 0, 8 bits, is the only one
 _ASF_GUID_START = bytes.fromhex("3026b2758e66cf11")
 # 0x8b as Latin-1 text saved in UTF-8, and as a decoder's replacement character.
 _RECODED_STARTS = (b"\xc2\x8bWMV", b"\xef\xbf\xbdWMV")
-
-
-class Profile(IntEnum):
-    """Whom the encoder's bits serve. Wire values: never renumber."""
-
-    NEUTRAL = 0
-    MACHINE = 1
-    HUMAN = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from wavenetmv import __version__
 from wavenetmv.cli import render
 from wavenetmv.cli.analyze import analyze
+from wavenetmv.cli.bench import bench
 from wavenetmv.cli.decode import decode
 from wavenetmv.cli.encode import encode
 from wavenetmv.cli.eval_rd import eval_rd
@@ -56,6 +57,7 @@ app.command()(info)
 app.command()(models)
 app.command()(train)
 app.command("eval-rd")(eval_rd)
+app.command()(bench)
 
 
 def _print_version(wanted: bool) -> None:

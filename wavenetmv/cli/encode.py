@@ -15,7 +15,7 @@ from wavenetmv.errors import UsageFault
 
 if TYPE_CHECKING:
     from wavenetmv.api import Codec
-    from wavenetmv.types import Picture
+    from wavenetmv.types import Picture, Profile
 
 _LAMBDA_DEFAULT = 512.0
 
@@ -36,6 +36,15 @@ DropMetadata = Annotated[
 ]
 
 
+For = Annotated[
+    str | None,
+    typer.Option(
+        "--for", show_default="what the weights were made for",
+        help="Whom the bits serve: machine or human.",
+    ),
+]  # fmt: skip
+
+
 def encode(
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT", help="Pictures, folders, or - for stdin.")
@@ -44,6 +53,7 @@ def encode(
     lmbda: Lambda = None,
     target_bpp: TargetBpp = None,
     target_size: TargetSize = None,
+    profile: For = None,
     drop_alpha: DropAlpha = False,
     drop_metadata: DropMetadata = False,
     max_pixels: options.MaxPixels = options.MAX_PIXELS_DEFAULT,
@@ -56,11 +66,12 @@ def encode(
     """Compress pictures into .wmv files, beside the pictures unless -o says otherwise."""
     if sum(option is not None for option in (lmbda, target_bpp, target_size)) > 1:
         raise UsageFault("--lambda, --target-bpp and --target-size exclude each other")
-    from wavenetmv.api import Codec
+    from wavenetmv.api import Codec, profile_of
     from wavenetmv.io import READABLE_SUFFIXES
 
+    wanted = profile_of(profile)
     items = plan(inputs, output, suffix=".wmv", wanted=READABLE_SUFFIXES, file_suffixes={".wmv"})
-    rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size)
+    rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted)
     job = _Job(Codec(device.value, threads), rate, drop_alpha, drop_metadata, max_pixels, force)
     to_stdout = any(item.target == STDIO for item in items)
     batch.run(items, job, Reporter(as_json, quiet, on_stderr=to_stdout))
@@ -73,6 +84,7 @@ class _Rate:
     lmbda: float
     target_bpp: float | None
     target_size: int | None
+    profile: Profile | None
 
     def encode(self, codec: Codec, picture: Picture) -> tuple[bytes, float]:
         """The stream and its lambda."""
@@ -81,8 +93,8 @@ class _Rate:
         elif self.target_size is not None:
             limit = self.target_size
         else:
-            return codec.engine().encode(picture, self.lmbda), self.lmbda
-        return codec.engine().encode_to_target(picture, limit)
+            return codec.engine().encode(picture, self.lmbda, self.profile), self.lmbda
+        return codec.engine().encode_to_target(picture, limit, self.profile)
 
 
 @dataclass(frozen=True)

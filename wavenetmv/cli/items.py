@@ -34,6 +34,20 @@ def size_of(source: str) -> int | None:
     return os.path.getsize(source) if os.path.isfile(source) else None
 
 
+def find(sources: Sequence[str], wanted: Collection[str]) -> dict[str, str]:
+    """Every input file by a name of its own: relative to its folder, or its path if taken.
+
+    Arguments as for `plan`.  Raises InputError for a folder without such files.
+    """
+    named: dict[str, str] = {}
+    for each in dict.fromkeys(_expand(sources, wanted)):
+        if each.error is not None:
+            raise each.error
+        if each.source not in named.values():
+            named[each.source if each.relative in named else each.relative] = each.source
+    return named
+
+
 def plan(
     sources: Sequence[str],
     output: str | None,

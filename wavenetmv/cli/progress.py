@@ -11,8 +11,11 @@ DELAY_S = 1.0
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Yield a function to call with each item's name before the item is worked on."""
+def progress(total: int, time_left: bool = False) -> Iterator[Callable[[str], None]]:
+    """Yield a function to call with each item's name before the item is worked on.
+
+    time_left  show an estimate of it, for items that take about the same time each
+    """
     if not sys.stderr.isatty():
         yield lambda name: None
         return
@@ -23,6 +26,7 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
         Progress,
         TextColumn,
         TimeElapsedColumn,
+        TimeRemainingColumn,
     )
 
     bar = Progress(
@@ -30,6 +34,7 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        *([TextColumn("left"), TimeRemainingColumn()] if time_left else []),
         console=Console(stderr=True),
         transient=True,
         # With stdout in a file or a pipe, rich would divert it to the terminal.

@@ -43,7 +43,11 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="JSON with changes to the model and the stages.")
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the exported weights.")] = "base",
+    model: Annotated[str, typer.Option(help="Which sizes: base or small.")] = "base",
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the exported weights.", show_default="that of the model"),
+    ] = None,
     threads: options.Threads = None,
     device: options.OnDevice = options.Device.AUTO,
     quiet: options.Quiet = False,
@@ -63,7 +67,7 @@ def train(
         weights = run(
             RunOptions(
                 data=data, out=out, cache=cache, stage=stage, task=task, teacher=teacher,
-                minutes=minutes, steps=steps, resume=resume, start=start, seed=seed,
+                minutes=minutes, steps=steps, resume=resume, start=start, seed=seed, model=model,
                 config=config, name=name, threads=threads, device=device.value,
             ),
             progress.decoded, progress.trained,

@@ -50,8 +50,7 @@ def open_sink(target: str | Path, *, force: bool = False) -> Iterator[BinaryIO]:
             with open(target, "wb") as sink:
                 yield sink
         else:
-            # A link keeps pointing where it pointed; what it points at is replaced.
-            with _replacing(Path(os.path.realpath(target)), force=force) as sink:
+            with replacing(target, force=force) as temporary, open(temporary, "xb") as sink:
                 yield sink
 
 
@@ -66,6 +65,33 @@ def check_target(target: str | Path, *, force: bool = False) -> None:
     folder = os.path.dirname(os.path.realpath(target))
     if not os.path.isdir(folder):
         raise InputError(f"{target}: there is no folder {folder}")
+
+
+@contextmanager
+def replacing(target: str | Path, *, force: bool) -> Iterator[Path]:
+    """Yield the name of a file to be made beside `target`, whose place it takes at the end.
+
+    On any failure, an interrupt included, that file is removed and `target` is as it was.
+    """
+    # A link keeps pointing where it pointed; what it points at is replaced.
+    final = Path(os.path.realpath(target))
+    temporary = temporary_beside(final)
+    try:
+        yield temporary
+        if not force and final.exists():  # came into being while we worked
+            raise UsageFault(f"{target} exists; --force overwrites it")
+        with translated(target):
+            os.replace(temporary, final)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def temporary_beside(target: Path) -> Path:
+    """A name nothing has, in the same folder, for what is going to take `target`'s place."""
+    # The name is short and ours, so a target with the longest legal name still works.
+    return target.with_name(f".wmv-{secrets.token_hex(8)}.tmp")
 
 
 def seekable(source: BinaryIO, limit_bytes: int) -> BinaryIO:
@@ -87,22 +113,6 @@ def translated(name: str | Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}") from error
-
-
-@contextmanager
-def _replacing(target: Path, *, force: bool) -> Iterator[BinaryIO]:
-    # The name is short and ours, so a target with the longest legal name still works.
-    temporary = target.with_name(f".wmv-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as sink:
-            yield sink
-        if not force and target.exists():  # came into being while we worked
-            raise UsageFault(f"{target} exists; --force overwrites it")
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def _standard_output() -> BinaryIO:

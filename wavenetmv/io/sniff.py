@@ -56,12 +56,13 @@ def not_a_picture(name: str, head: bytes) -> WmvError:
     for offset, signature, what in _SIGNATURES:
         if head[offset:].startswith(signature):
             return InputError(f"{name}: expected a picture, found {what}")
-    if _looks_like_text(head):
+    if looks_like_text(head):
         return InputError(f"{name}: expected a picture, found text")
     return InputError(f"{name}: not a picture in a known format (it begins {head[:8].hex(' ')})")
 
 
-def _looks_like_text(head: bytes) -> bool:
+def looks_like_text(head: bytes) -> bool:
+    """Whether `head`, the beginning of a file, is UTF-8 that can be shown."""
     try:  # incremental: the head may end inside a character
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:

@@ -118,7 +118,7 @@ def load_weights(path: Path) -> LoadedModel:
             g_a=AnalysisTransform(config),
             g_s=SynthesisTransform(config),
             h_a=HyperAnalysis(config),
-            gains=Gains(config.M),
+            gains=Gains(config.M, config.profiles),
             entropy=ExactEntropyModel(config, tensors),
             table_radii=tensors[TABLES + "radii"],
             table_frequencies=tensors[TABLES + "frequencies"],

@@ -34,7 +34,7 @@ class CodecModel(nn.Module):
         self.lifting = LiftingPacket(config.lifting_hidden, config.base)
         self.g_a = AnalysisTransform(config)
         self.g_s = SynthesisTransform(config)
-        self.gains = Gains(config.M)
+        self.gains = Gains(config.M, config.profiles)
         self.entropy = EntropyModel(config, len(ANCHOR_LAMBDAS))
         self.heads = nn.ModuleDict({task: build_head(task, config.M) for task in heads})
 
@@ -50,9 +50,9 @@ class CodecModel(nn.Module):
         x_hat: Tensor = self.lifting.inverse(packet) + 0.5
         return x_hat
 
-    def forward(self, x: Tensor, position: Tensor) -> Output:
-        """x as for `analysis`; position [B] = log2(lambda / 64)."""
-        y = self.analysis(x).float() * self.gains.encoder(position)
-        coded = self.entropy(y, position)
-        x_hat = self.synthesis(coded.y_hat * self.gains.decoder(position)).float()
+    def forward(self, x: Tensor, position: Tensor, block: Tensor | int = 0) -> Output:
+        """x as for `analysis`; position [B] = log2(lambda / 64), block as in models/gains.py."""
+        y = self.analysis(x).float() * self.gains.encoder(position, block)
+        coded = self.entropy(y, position, block)
+        x_hat = self.synthesis(coded.y_hat * self.gains.decoder(position, block)).float()
         return Output(x_hat, coded.y_hat, coded.y_bits, coded.z_bits)

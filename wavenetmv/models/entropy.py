@@ -159,7 +159,7 @@ class EntropyModel(nn.Module):
         self.contexts = nn.ModuleList(Context(config, step) for step in range(1, STEPS))
         # Narrow at the start: a wide prior of z costs bits for a long time.
         narrow = index_of(torch.tensor(0.4)) / 2**INDEX_UNIT_BITS
-        self.z_index = nn.Parameter(narrow.repeat(anchors, config.N))
+        self.z_index = nn.Parameter(narrow.repeat(config.profiles * anchors, config.N))
         self.fake_quant = False
 
     def set_fake_quant(self, on: bool) -> None:
@@ -168,12 +168,12 @@ class EntropyModel(nn.Module):
             if isinstance(module, FakeQuantConv2d):
                 module.fake_quant = on
 
-    def forward(self, y: Tensor, position: Tensor) -> Coded:
-        """y [B, M, h, w] times the gain, float32; position [B] in 0..anchors-1."""
+    def forward(self, y: Tensor, position: Tensor, block: Tensor | int = 0) -> Coded:
+        """y [B, M, h, w] times the gain, float32; position and block as in models/gains.py."""
         z = self.h_a(y).float()
         z_hat = round_ste(z).clamp(-Z_MAX, Z_MAX)
         z_noisy = z + torch.rand_like(z) - 0.5 if self.training else z_hat
-        z_index = interpolate(self.z_index, position)[:, :, None, None]
+        z_index = interpolate(self.z_index, position, block)[:, :, None, None]
         z_bits = _bits(z_noisy, self._scale(z_index))
 
         features = self.h_s(z_hat)

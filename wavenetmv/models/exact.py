@@ -91,13 +91,13 @@ class ExactEntropyModel(nn.Module):
         ]
         self._registered = nn.ModuleList(self.contexts)
         z_index = tensors[f"{PREFIX}z_index"]
-        if z_index.shape != (len(ANCHOR_LAMBDAS), config.N):
+        if z_index.shape != (config.profiles * len(ANCHOR_LAMBDAS), config.N):
             raise ValueError(f"z_index has shape {tuple(z_index.shape)}")
         self.z_anchor_indexes = z_index.numpy()
 
-    def z_indexes(self, lambda_index: int) -> Tensor:
+    def z_indexes(self, lambda_index: int, block: int = 0) -> Tensor:
         """Scale index of each channel of z, uint8 [N]; `lambda_index` in 0..320."""
-        return torch.from_numpy(z_scale_indexes(self.z_anchor_indexes, lambda_index))
+        return torch.from_numpy(z_scale_indexes(self.z_anchor_indexes, lambda_index, block))
 
     def hyper(self, z_hat: Tensor) -> Tensor:
         """z_hat integers [1, N, h/4, w/4] -> features [1, C, h, w] for `parameters_of_step`."""

@@ -58,7 +58,7 @@ class InferenceModel:
         return 4 * -(-height // factor), 4 * -(-width // factor)
 
     @torch.inference_mode()
-    def analyse(self, pixels: Tensor, lambda_index: int) -> tuple[Tensor, Tensor]:
+    def analyse(self, pixels: Tensor, lambda_index: int, block: int = 0) -> tuple[Tensor, Tensor]:
         """pixels uint8 [H, W, 3] -> y [1, M, h, w] times the gain, and z, float32."""
         h, w = self.latent_size(*pixels.shape[:2])
         tiles = list(_tiles(h, w, pixels.shape[0] * pixels.shape[1]))
@@ -70,7 +70,7 @@ class InferenceModel:
                 mixture = self.g_a.mixture(packet)
             tile = self.g_a(self._cast(packet), mixture).float()
             _paste(y, tile, rows, columns)
-        y *= self.gains.encoder(self._position(lambda_index))
+        y *= self.gains.encoder(self._position(lambda_index), block)
         return y, self.h_a(self._cast(y)).float()
 
     @torch.inference_mode()
@@ -97,9 +97,10 @@ class InferenceModel:
         return pixels[:height, :width]
 
     @torch.inference_mode()
-    def dequantise(self, y_sixteenths: Tensor, lambda_index: int) -> Tensor:
+    def dequantise(self, y_sixteenths: Tensor, lambda_index: int, block: int = 0) -> Tensor:
         """Integers of `latents.walk` -> y_hat [1, M, h, w], the scale the transforms know."""
-        return (y_sixteenths * 2.0**-MEAN_BITS) * self.gains.decoder(self._position(lambda_index))
+        gain = self.gains.decoder(self._position(lambda_index), block)
+        return (y_sixteenths * 2.0**-MEAN_BITS) * gain
 
     def _cast(self, x: Tensor) -> Tensor:
         """As the convolutions like it best: the layout is a tenth of their time on CPUs."""

@@ -31,14 +31,20 @@ class Exchange(Protocol):
 
 @torch.inference_mode()
 def walk(
-    entropy: ExactEntropyModel, size: tuple[int, int], lambda_index: int, exchange: Exchange
+    entropy: ExactEntropyModel,
+    size: tuple[int, int],
+    lambda_index: int,
+    exchange: Exchange,
+    block: int = 0,
 ) -> Tensor:
     """Code all latents of one picture; `size` = (h, w) of y, multiples of 4.
+
+    `lambda_index` in 0..320; `block` as in models/gains.py.
 
     Returns y_hat in sixteenths of a quantiser step: float32 integers [1, M, h, w].
     """
     h, w = size
-    z_indexes = entropy.z_indexes(lambda_index)
+    z_indexes = entropy.z_indexes(lambda_index, block)
     z_hat = exchange.hyper(z_indexes[:, None, None].expand(-1, h // 4, w // 4))
     features = entropy.hyper(z_hat[None])
     y_sixteenths = channels_last(features.new_zeros(1, entropy.config.M, h, w))
@@ -51,9 +57,9 @@ def walk(
 
 
 # Slope of distortion over rate, in squared quantiser steps per bit.  Uniform quantisation at
-# high rate has D = 1/12 and dD/dR = -2 ln(2) D; half of that is best on real files, because
+# high rate has D = 1/12 and dD/dR = -2 ln(2) D; a third of that is best on real files, because
 # the networks learned their reconstruction points with plain rounding.
-RD_SLOPE = 0.5 * 2 * math.log(2) / 12
+RD_SLOPE = 2 * math.log(2) / 12 / 3
 
 
 def dead_zone_of(cost_bits: Tensor, slope: float = RD_SLOPE) -> Tensor:

@@ -119,20 +119,21 @@ def find_weights(model_id: int, stream_hash: bytes) -> WeightsInfo:
 
 def read_info(path: Path) -> WeightsInfo:
     """What a weights file says of itself, its name checked against its content."""
-    try:
-        stat = path.stat()
-        return _read_info(path, stat.st_mtime_ns, stat.st_size)
-    except OSError as error:
-        raise CheckpointError(f"weights {path}: {error.strerror}") from error
+    return _read_info(path, *_stamp(path))
 
 
 def read_head_info(path: Path) -> HeadInfo:
     """As `read_info`, of a head."""
+    return _read_head_info(path, *_stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes when the file does: time of change in ns, and size in bytes."""
     try:
         stat = path.stat()
-        return _read_head_info(path, stat.st_mtime_ns, stat.st_size)
     except OSError as error:
         raise CheckpointError(f"weights {path}: {error.strerror}") from error
+    return stat.st_mtime_ns, stat.st_size
 
 
 @lru_cache(maxsize=32)
@@ -170,7 +171,10 @@ def _read_head_info(path: Path, _mtime_ns: int, size: int) -> HeadInfo:
 def _verified(path: Path) -> tuple[str, dict[str, str]]:
     """SHA-256 and metadata of a file whose name tells the first digits of that hash."""
     # The hash comes before anything in the file is believed.
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"weights {path}: {error.strerror}") from error
     named = path.name.partition(".")[0].rpartition("-")[2]
     if not sha256.startswith(named) or len(named) < 8:
         raise CheckpointError(f"weights {path}: name says hash {named}, content has {sha256[:16]}")

@@ -28,7 +28,8 @@ class ResidualBlock(nn.Module):
         self.last = nn.Conv2d(width, channels, 3, padding=1)
         _zero(self.last)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mixture: None = None) -> Tensor:
+        """`mixture` is there for the places that an `AdaMixBlock` may have too."""
         inner = self.first(F.leaky_relu(x, NEGATIVE_SLOPE))
         out: Tensor = x + self.last(F.leaky_relu(inner, NEGATIVE_SLOPE, inplace=True))
         return out
@@ -56,7 +57,7 @@ class AnalysisTransform(nn.Module):
         super().__init__()
         P, M = config.packet_channels, config.M
         self.adamix = _adamix(config)
-        self.attention = MixtureAttention(P, config.adamix_filters) if self.adamix else None
+        self.attention = _attention(config, P)
         self.fine = nn.Sequential(
             *(ResidualBlock(P, config.fine_width) for _ in range(config.fine_blocks_analysis))
         )
@@ -70,9 +71,7 @@ class AnalysisTransform(nn.Module):
         return None if self.attention is None else self.attention(pool(packet))
 
     def forward(self, packet: Tensor, mixture: Tensor | None) -> Tensor:
-        x = packet
-        if self.adamix is not None:
-            x = self.adamix(x, mixture)
+        x = packet if self.adamix is None else self.adamix(packet, mixture)
         y: Tensor = self.coarse(self.down(self.fine(x)))
         return y
 
@@ -88,7 +87,7 @@ class SynthesisTransform(nn.Module):
         )
         self.up = nn.ConvTranspose2d(M, P, 2, stride=2)
         self.adamix = _adamix(config)
-        self.attention = MixtureAttention(M, config.adamix_filters) if self.adamix else None
+        self.attention = _attention(config, M)
         self.fine = nn.Sequential(
             *(ResidualBlock(P, config.fine_width) for _ in range(config.fine_blocks_synthesis))
         )
@@ -105,10 +104,19 @@ class SynthesisTransform(nn.Module):
         return packet
 
 
-def _adamix(config: ModelConfig) -> AdaMixBlock | None:
+def _adamix(config: ModelConfig) -> nn.Module | None:
+    """One filter is no mixture but a plain block of the same width."""
     if not config.adamix_filters:
         return None
+    if config.adamix_filters == 1:
+        return ResidualBlock(config.packet_channels, config.adamix_width)
     return AdaMixBlock(config.packet_channels, config.adamix_width, config.adamix_filters)
+
+
+def _attention(config: ModelConfig, channels: int) -> MixtureAttention | None:
+    if config.adamix_filters < 2:
+        return None
+    return MixtureAttention(channels, config.adamix_filters)
 
 
 def _zero(conv: nn.Conv2d) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from wavenetmv.errors import InputError, UsageFault, WmvError
 from wavenetmv.io.images import read_picture
@@ -39,8 +40,13 @@ class PictureCache:
         """Pixels of the short side of the largest picture; crops can be no larger."""
         return int(max(min(picture.shape[:2]) for picture in self.pictures))
 
-    def crops(self, rng: np.random.Generator, count: int, size: int) -> npt.NDArray[np.uint8]:
+    def crops(
+        self, rng: np.random.Generator, count: int, size: int, min_scale: float = 1.0
+    ) -> npt.NDArray[np.uint8]:
         """`count` random crops [count, size, size, 3], half of them mirrored.
+
+        min_scale   below 1: crops are made smaller by a random factor down to this one, as far
+                    as their picture is large enough; shrinking hides what an earlier codec did
 
         They are of the pictures that are large enough. Raises UsageFault if none is.
         """
@@ -50,11 +56,26 @@ class PictureCache:
         out = np.empty((count, size, size, 3), np.uint8)
         for crop in out:
             picture = pictures[rng.integers(len(pictures))]
-            top = rng.integers(picture.shape[0] - size + 1)
-            left = rng.integers(picture.shape[1] - size + 1)
-            window = picture[top : top + size, left : left + size]
+            window = _window(rng, picture, size, min_scale)
             crop[:] = window[:, ::-1] if rng.random() < 0.5 else window
         return out
+
+
+def _window(
+    rng: np.random.Generator, picture: npt.NDArray[np.uint8], size: int, min_scale: float
+) -> npt.NDArray[np.uint8]:
+    """A random part of `picture`, shrunk to size x size."""
+    seen = size
+    if min_scale < 1:
+        largest = min(size / min_scale, *picture.shape[:2])
+        seen = round(np.exp(rng.uniform(np.log(size), np.log(largest))))
+    top = rng.integers(picture.shape[0] - seen + 1)
+    left = rng.integers(picture.shape[1] - seen + 1)
+    window = picture[top : top + seen, left : left + seen]
+    if seen == size:
+        return window
+    shrunk = Image.fromarray(window).resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(shrunk)
 
 
 def open_cache(

@@ -51,7 +51,7 @@ class FeatureMatching:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64; position as for `CodecModel`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-            y_hat, coded = _latents(model, x, position)
+            y_hat, coded, _ = _code(model, x, position)
         error = feature_error(_detector(model).features(y_hat), wanted).mean()
         return _measures(x, coded, error, error)
 
@@ -73,7 +73,7 @@ class LogitMatching:
         with torch.no_grad():
             wanted = self.teacher.features(x)
             answer = self.teacher.tail.predict(wanted)
-            y_hat, coded = _latents(model, x, position)
+            y_hat, coded, _ = _code(model, x, position)
         head = cast(ClassificationHead, model.heads[ClassificationHead.task])
         found = head.features(y_hat, (x.shape[2], x.shape[3]))
         error = feature_error(found, wanted).mean()
@@ -90,24 +90,30 @@ def answer_error(found: Tensor, wanted: Tensor, temperature: float) -> Tensor:
 
 @dataclass(frozen=True)
 class TaskRateDistortion:
-    """Stage 3b: L = R + lambda * (pixel_weight * D + feature_weight * feature error)."""
+    """Stage 3b: L = R + lambda * (pixel_weight * D + feature_weight * feature error).
+
+    Half of each batch is coded for people, who see pixels (weight 1, no features), the other
+    half for machines, with these weights.
+    """
 
     teacher: YoloxTeacher
-    pixel_weight: float = 0.1
-    # At lambda 64..2048 a feature error of 0.3 weighs as much as this rate in bits per pixel.
+    pixel_weight: float = 0.05
     feature_weight: float = 1e-3
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
         """x and position as for `FeatureMatching`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-        y_hat, coded = _latents(model, x, position)
+        y_hat, coded, block = _code(model, x, position)
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
         error = feature_error(_detector(model).features(y_hat), wanted)
-        extra = self.feature_weight * LAMBDA_MIN * torch.exp2(position) * error
+        for_machines = block.float()
+        weight = self.feature_weight * for_machines
         return weighted_measures(
             x, coded.y_bits, coded.z_bits, mse, position,
-            pixel_weight=self.pixel_weight, extra=extra, feature_error=error,
+            pixel_weight=1 + for_machines * (self.pixel_weight - 1),
+            extra=weight * LAMBDA_MIN * torch.exp2(position) * error,
+            feature_error=error,
         )  # fmt: skip
 
 
@@ -115,11 +121,15 @@ def _detector(model: CodecModel) -> DetectionHead:
     return cast(DetectionHead, model.heads[DetectionHead.task])
 
 
-def _latents(model: CodecModel, x: Tensor, position: Tensor) -> tuple[Tensor, Coded]:
-    """What a decoder hands to a head, and what it costs."""
-    y = model.analysis(x).float() * model.gains.encoder(position)
-    coded = model.entropy(y, position)
-    return coded.y_hat * model.gains.decoder(position), coded
+def _code(model: CodecModel, x: Tensor, position: Tensor) -> tuple[Tensor, Coded, Tensor]:
+    """What a decoder hands to a head, what it costs, and the profile's block [B] of each picture.
+
+    The profiles that the model knows take turns: a head reads the streams of all.
+    """
+    block = torch.arange(len(x), device=x.device) % model.config.profiles
+    y = model.analysis(x).float() * model.gains.encoder(position, block)
+    coded = model.entropy(y, position, block)
+    return coded.y_hat * model.gains.decoder(position, block), coded, block
 
 
 def _measures(x: Tensor, coded: Coded, loss: Tensor, error: Tensor) -> Measures:

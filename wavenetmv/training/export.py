@@ -8,7 +8,6 @@ from pickle import UnpicklingError
 import torch
 from safetensors.torch import load_file
 
-from wavenetmv.bitstream import default_scales, gaussian_tables
 from wavenetmv.errors import CheckpointError
 from wavenetmv.models.checkpoints import load_weights, save_weights
 from wavenetmv.models.codec_model import CodecModel
@@ -17,6 +16,8 @@ from wavenetmv.models.exact import restore_entropy
 from wavenetmv.models.head_checkpoints import save_head
 from wavenetmv.models.heads import Head
 from wavenetmv.models.registry import DEFAULT_NAME, read_info
+from wavenetmv.training.cache import PictureCache
+from wavenetmv.training.tables import make_tables
 
 
 def load_checkpoint(path: Path) -> CodecModel:
@@ -58,19 +59,20 @@ def export(
     name: str = DEFAULT_NAME,
     description: str = "",
     codec: Path | None = None,
+    data: PictureCache | None = None,
 ) -> list[Path]:
     """Write the weights file of a checkpoint into `folder`, and one for each of its heads.
 
     codec   the weights file of the checkpoint's codec, where that did not train: the heads
             are for its streams then, and no codec is written
+    data    pictures to fit the probability tables to; None makes Gaussian ones
 
     Returns the files written.
     """
     model = load_checkpoint(checkpoint)
     written = []
     if codec is None:
-        radii, frequencies = gaussian_tables(default_scales())
-        tables = {"radii": torch.from_numpy(radii), "frequencies": torch.from_numpy(frequencies)}
+        tables = make_tables(model, data)
         codec = save_weights(model, tables, folder, name=name, description=description)
         written.append(codec)
     codec_hash = read_info(codec).stream_hash

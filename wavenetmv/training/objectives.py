@@ -61,13 +61,14 @@ def weighted_measures(
     mse: Tensor,
     position: Tensor,
     *,
-    pixel_weight: float = 1.0,
+    pixel_weight: float | Tensor = 1.0,
     extra: Tensor | None = None,
     feature_error: Tensor | None = None,
 ) -> Measures:
     """R + lambda * D from bits and errors per picture [B], lambdas brought to equal weight.
 
-    `extra` [B] is a further distortion, already times lambda; `feature_error` [B] is logged.
+    `pixel_weight` scales D, for all pictures or each [B]; `extra` [B] is a further distortion,
+    already times lambda; `feature_error` [B] is logged.
     """
     pixels = x.shape[2] * x.shape[3]
     lmbda = LAMBDA_MIN * torch.exp2(position)

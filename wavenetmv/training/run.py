@@ -10,7 +10,7 @@ import torch
 
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.device import choose_device
-from wavenetmv.training.cache import open_cache
+from wavenetmv.training.cache import PictureCache, open_cache
 from wavenetmv.training.distillation import COURSES
 from wavenetmv.training.distributed import Group, join
 from wavenetmv.training.export import export, load_checkpoint, model_from_weights
@@ -32,8 +32,9 @@ class RunOptions:
     resume: bool = False
     start: Path | None = None
     seed: int = 0
+    model: str = "base"  # models.config.PRESETS
     config: Path | None = None
-    name: str = "base"
+    name: str | None = None  # of the weights; None: that of the model
     threads: int | None = None
     device: str = "auto"
 
@@ -48,7 +49,7 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
     device = choose_device(options.device)
     stages = choose(options.stage, options.task, with_teacher=options.teacher is not None)
     teacher = COURSES[options.task].load(options.teacher).to(device) if options.teacher else None
-    model_config, changes = read_settings(options.config)
+    model_config, changes = read_settings(options.config, options.model)
     start = _load_start(options.start)
     crop = max(changes.get(stage.name, {}).get("crop", stage.config.crop) for stage in stages)
     group = join(device)
@@ -64,13 +65,17 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
             seed=options.seed, resume=options.resume, start=start,
             device=device, group=group, report=report, teacher=teacher,
         )  # fmt: skip
-        return _export(options, checkpoint, stages, group)
+        return _export(options, checkpoint, stages, group, data)
     finally:
         group.leave()
 
 
 def _export(
-    options: RunOptions, checkpoint: Path, stages: Sequence[Stage], group: Group
+    options: RunOptions,
+    checkpoint: Path,
+    stages: Sequence[Stage],
+    group: Group,
+    data: PictureCache,
 ) -> list[Path]:
     if not group.leads or stages[-1].name == "1":
         return []
@@ -78,8 +83,8 @@ def _export(
     frozen = all(part.startswith("heads.") for stage in stages for part in stage.trains)
     from_weights = options.start is not None and options.start.suffix == ".safetensors"
     return export(
-        checkpoint, options.out, name=options.name, description=description,
-        codec=options.start if frozen and from_weights else None,
+        checkpoint, options.out, name=options.name or options.model, description=description,
+        codec=options.start if frozen and from_weights else None, data=data,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.models.codec_model import CodecModel
-from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.config import PRESETS, ModelConfig
 from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.heads import DetectionHead, build_head
 from wavenetmv.models.initialisation import initialise
@@ -24,6 +24,7 @@ from wavenetmv.training.distillation import COURSES, Course, Lesson
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
 from wavenetmv.training.objectives import Objective, latent_rate_distortion, rate_distortion
+from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
 from wavenetmv.training.wavelet import energy_compaction
 
@@ -123,16 +124,20 @@ def _of_task(stage: Stage, task: str) -> Stage:
     return replace(stage, task=task, trains=trains, config=config)
 
 
-def read_settings(path: Path | None) -> tuple[ModelConfig, dict[str, dict[str, Any]]]:
-    """A JSON file {"model": {...}, "stages": {"2b": {...}}}: changes to the defaults.
+def read_settings(
+    path: Path | None, preset: str = "base"
+) -> tuple[ModelConfig, dict[str, dict[str, Any]]]:
+    """A JSON file {"model": {...}, "stages": {"2b": {...}}}: changes to a preset and the defaults.
 
-    Raises UsageFault for unknown fields and unreadable files.
+    Raises UsageFault for unknown presets, unknown fields and unreadable files.
     """
+    if preset not in PRESETS:
+        raise UsageFault(f"model must be {' or '.join(PRESETS)}, got {preset!r}")
     if path is None:
-        return ModelConfig(), {}
+        return PRESETS[preset], {}
     try:
         settings = json.loads(path.read_text())
-        model = ModelConfig.from_dict(ModelConfig().to_dict() | settings.get("model", {}))
+        model = ModelConfig.from_dict(PRESETS[preset].to_dict() | settings.get("model", {}))
         stages = settings.get("stages", {})
         known = {field.name for field in fields(StageConfig)}
         for name, changes in stages.items():
@@ -181,6 +186,8 @@ def run_stages(
         if stage.lesson:
             assert teacher is not None
             _give_head(model, stage.task, teacher, data, seed)
+        if stage.name == "3b":
+            model = with_machine_profile(model)
         model.to(device)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith(stage.trains))

@@ -38,6 +38,7 @@ class StageConfig:
     crop: int = 192  # pixels, a multiple of 64
     # Further sizes: every step draws one of all that some picture is large enough for.
     larger_crops: Sequence[int] = ()
+    min_scale: float = 1.0  # crops are shrunk by a random factor down to this one
     lr: float = 6e-4
     warmup_steps: int = 100
     decay_from: float = 0.0  # share of the run after which the rate decays (cosine)
@@ -161,7 +162,7 @@ class Trainer:
     def _batch(self) -> tuple[Tensor, Tensor]:
         config = self.config
         size = self.crops[self.rng.integers(len(self.crops))] if self.crops[1:] else config.crop
-        crops = self.data.crops(self.rng, config.batch, size)
+        crops = self.data.crops(self.rng, config.batch, size, config.min_scale)
         x = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float().div_(255)
         if config.fixed_position is not None:
             return x, torch.full((config.batch,), config.fixed_position, device=self.device)

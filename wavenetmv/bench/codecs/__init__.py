@@ -1,0 +1,1 @@
+"""Codecs behind one interface: real bytes and back, at settings from low to high rate."""

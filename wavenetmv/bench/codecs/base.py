@@ -1,0 +1,103 @@
+"""What every codec of a benchmark offers, and the list of their names."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from wavenetmv.metrics import Pixels
+from wavenetmv.types import Detection
+
+# In the order of tables and plots.
+CODEC_NAMES = (
+    "wmv", "jpeg", "webp", "jpeg2000", "jpegxl", "hevc", "av1", "avif", "vvc", "vtm",
+    "bmshj2018", "cheng2020",
+)  # fmt: skip
+
+
+class Setting(NamedTuple):
+    """One point of a codec's curve: `label` for people ("q30"), `value` for the encoder."""
+
+    label: str
+    value: float
+
+
+@dataclass(frozen=True)
+class CodecOptions:
+    """What the user says about codecs.
+
+    weights      a weights file for wmv, None for the shipped ones
+    checkpoints  trained models by codec name, from low to high rate
+    """
+
+    weights: Path | None = None
+    checkpoints: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+
+
+class Codec(ABC):
+    """Pixels uint8 [H, W, 3] to the bytes of a file and back, on one thread.
+
+    name      one of CODEC_NAMES; `title` is for people
+    suffix    of its files, ".webp"
+    settings  from low to high rate, over the range that the codec is used in
+    """
+
+    name: str
+    title: str
+    suffix: str
+    settings: tuple[Setting, ...]
+
+    @abstractmethod
+    def command(self, setting: Setting) -> str:
+        """What the encoder is called with, versions included: equal text, equal bytes."""
+
+    @abstractmethod
+    def encode(self, pixels: Pixels, setting: Setting) -> bytes:
+        """Raises InputError when the encoder refuses the picture."""
+
+    @abstractmethod
+    def decode(self, data: bytes, height: int, width: int) -> Pixels:
+        """uint8 [height, width, 3], the size of the picture that was encoded.
+
+        Raises InputError when the decoder gives no such picture.
+        """
+
+    def describe(self) -> str:
+        """`command` of the whole range, for the report."""
+        labels = ", ".join(setting.label for setting in self.settings)
+        return f"{self.command(self.settings[0])}; settings: {labels}"
+
+    def prepare(self) -> None:  # noqa: B027 - most codecs have nothing to load
+        """Load what is loaded once, so that it is no part of the first picture's time."""
+
+    def detect(self, data: bytes, threshold: float) -> list[Detection]:
+        """Objects found in the stream itself, without pixels; see `detects`."""
+        raise NotImplementedError(f"{self.name} streams are no input for a detector")
+
+    @property
+    def head_name(self) -> str:
+        """Tells heads apart whose detections are kept."""
+        raise NotImplementedError(f"{self.name} has no head")
+
+    def detects(self) -> str | None:
+        """None if `detect` works, else why not; "" for codecs that never could."""
+        return ""
+
+
+def even_choice(settings: Sequence[Setting], count: int | None) -> list[Setting]:
+    """`count` settings spread evenly over all, both ends included; all of them for None."""
+    if count is None or count >= len(settings):
+        return list(settings)
+    places = np.linspace(0, len(settings) - 1, count) if count > 1 else [(len(settings) - 1) / 2]
+    return [settings[round(place)] for place in places]
+
+
+def pad_to_multiple(pixels: Pixels, multiple: int) -> Pixels:
+    """Repeat the last row and column until both sides are multiples of `multiple`."""
+    bottom, right = (-side % multiple for side in pixels.shape[:2])
+    return np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")

@@ -1,0 +1,57 @@
+"""The machine and the versions of what ran on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Collection
+from importlib import metadata
+from pathlib import Path
+
+from wavenetmv import __version__
+
+_PACKAGES = (
+    "torch", "numpy", "pillow", "pytorch-msssim", "onnxruntime", "pycocotools", "bjontegaard",
+    "imageio-ffmpeg",
+)  # fmt: skip
+_CODEC_PACKAGES = {"bmshj2018": "compressai", "cheng2020": "compressai"}
+
+
+def machine() -> dict[str, str]:
+    return {
+        "processor": _processor(),
+        "cores": str(available_cores()),
+        "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+    }
+
+
+def versions(codecs: Collection[str]) -> dict[str, str]:
+    """Of the packages that are installed, and of ffmpeg if one of `codecs` needs it."""
+    found = {"wavenetmv": __version__, "Python": platform.python_version()}
+    used = {_CODEC_PACKAGES[codec] for codec in codecs if codec in _CODEC_PACKAGES}
+    for package in (*_PACKAGES, *used):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    if {"jpegxl", "hevc", "av1", "vvc", "vtm"} & set(codecs):
+        from wavenetmv.bench.codecs.ffmpeg import ffmpeg_version
+
+        found["ffmpeg"] = ffmpeg_version()
+    return found
+
+
+def available_cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,155 @@
+"""One picture by one codec at one setting: coded, decoded, judged. Runs in worker processes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from wavenetmv.bench.cache import Entry, entry_of, file_hash
+from wavenetmv.bench.codecs.base import Codec
+from wavenetmv.bench.codecs.registry import make_codec
+from wavenetmv.bench.jobs import Job, Plan, Source, pixels_of
+from wavenetmv.bench.results import PSNR_MAX, Row
+from wavenetmv.errors import WmvError
+from wavenetmv.metrics import bits_per_pixel, ms_ssim, psnr
+
+if TYPE_CHECKING:
+    from wavenetmv.bench.detectors import Detector
+
+# COCO's measure wants the whole curve of precision over recall, so nearly every score.
+LEAST_SCORE = 0.01
+
+
+class Worker:
+    """Does jobs one after the other; loads codecs and the detector at first use."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._codecs: dict[str, Codec] = {}
+        self._detector: tuple[str, Detector] | None = None
+
+    def __call__(self, job: Job) -> Row:
+        """What goes wrong with this picture, codec and setting is in the row's `error`."""
+        source = job.source
+        row = Row(job.codec, job.setting.label, source.name, source.width, source.height)
+        try:
+            return self._original(row, source) if not job.codec else self._coded(row, job)
+        except (WmvError, MemoryError) as error:
+            return replace(row, error=_line(error))
+        except Exception as error:  # whatever a foreign codec raises costs this row alone
+            return replace(row, error=f"{type(error).__name__}: {_line(error)}")
+
+    def _original(self, row: Row, source: Source) -> Row:
+        entry = entry_of(self._plan.out, "original", source.content, "", "")
+        kind, detector = self._detection()
+        if not self._plan.resume or entry.detections(kind) is None:
+            found = detector.detect(pixels_of(source.path), LEAST_SCORE)
+            entry.keep_detections(kind, found)
+        return replace(row, detections_file=entry.detections_file(kind))
+
+    def _coded(self, row: Row, job: Job) -> Row:
+        codec = self._codec(job.codec)
+        command = codec.command(job.setting)
+        entry = entry_of(self._plan.out, codec.name, job.source.content, command, codec.suffix)
+        record, data = self._known(entry) or self._encoded(codec, job, entry)
+        before = dict(record)
+        self._judge(codec, job.source, entry, data, record)
+        if codec.name in self._plan.latents:
+            self._find_in_stream(codec, entry, data, record)
+        if record != before:
+            entry.keep_record(record)
+        return self._filled(row, entry, record)
+
+    def _known(self, entry: Entry) -> tuple[dict[str, Any], bytes] | None:
+        if not self._plan.resume:
+            return None
+        record, data = entry.record(), entry.stream()
+        return None if record is None or data is None else (record, data)
+
+    def _encoded(self, codec: Codec, job: Job, entry: Entry) -> tuple[dict[str, Any], bytes]:
+        pixels = pixels_of(job.source.path)
+        started = time.perf_counter()
+        data = codec.encode(pixels, job.setting)
+        seconds = time.perf_counter() - started
+        entry.keep_stream(data)
+        command = codec.command(job.setting)
+        return {"command": command, "file_bytes": len(data), "encode_s": seconds}, data
+
+    def _judge(
+        self, codec: Codec, source: Source, entry: Entry, data: bytes, record: dict[str, Any]
+    ) -> None:
+        """Decode if a measure of the decoded pixels is missing in `record`, and add it."""
+        kind = self._detection()[0] if self._plan.detector else None
+        look = kind is not None and ("psnr" not in record or entry.detections(kind) is None)
+        compare = self._plan.ms_ssim and "ms_ssim" not in record
+        if "psnr" in record and not look and not compare:
+            return
+        started = time.perf_counter()
+        decoded = codec.decode(data, source.height, source.width)
+        record.setdefault("decode_s", time.perf_counter() - started)
+        original = pixels_of(source.path)
+        record.setdefault("psnr", min(psnr(original, decoded), PSNR_MAX))
+        if compare:
+            _one_thread()
+            record["ms_ssim"] = ms_ssim(original, decoded)
+        if look and kind is not None:
+            entry.keep_detections(kind, self._detection()[1].detect(decoded, LEAST_SCORE))
+
+    def _find_in_stream(
+        self, codec: Codec, entry: Entry, data: bytes, record: dict[str, Any]
+    ) -> None:
+        if "latents_s" in record and entry.detections(codec.head_name) is not None:
+            return
+        started = time.perf_counter()
+        found = codec.detect(data, LEAST_SCORE)
+        record["latents_s"] = time.perf_counter() - started
+        entry.keep_detections(codec.head_name, found)
+
+    def _filled(self, row: Row, entry: Entry, record: dict[str, Any]) -> Row:
+        detections = entry.detections_file(self._detection()[0]) if self._plan.detector else None
+        latents = None
+        if row.codec in self._plan.latents:
+            latents = entry.detections_file(self._codec(row.codec).head_name)
+        return replace(
+            row,
+            file_bytes=record["file_bytes"],
+            bpp=bits_per_pixel(record["file_bytes"], row.width, row.height),
+            psnr=record["psnr"],
+            ms_ssim=record["ms_ssim"] if self._plan.ms_ssim else None,
+            encode_s=record["encode_s"],
+            decode_s=record["decode_s"],
+            latents_s=record["latents_s"] if latents else None,
+            stream_file=entry.stream_file,
+            detections_file=detections,
+            latents_file=latents,
+        )
+
+    def _codec(self, name: str) -> Codec:
+        if name not in self._codecs:
+            codec = make_codec(name, self._plan.codecs)
+            codec.prepare()
+            self._codecs[name] = codec
+        return self._codecs[name]
+
+    def _detection(self) -> tuple[str, Detector]:
+        """The detector, and the name of its results in the cache."""
+        if self._detector is None:
+            assert self._plan.detector is not None
+            from wavenetmv.bench.detectors import OnnxDetector
+
+            _one_thread()
+            kind = f"detections-{file_hash(self._plan.detector)[:12]}"
+            self._detector = kind, OnnxDetector(self._plan.detector, threads=1)
+        return self._detector
+
+
+def _one_thread() -> None:
+    """Several processes of several threads each would wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,152 @@
+"""Everything that can be checked and listed before a benchmark's work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from wavenetmv.bench.codecs.base import Codec, Setting, even_choice
+from wavenetmv.bench.codecs.registry import make_codec
+from wavenetmv.bench.ground_truth import GroundTruth
+from wavenetmv.bench.jobs import Job, Plan, Source, pixels_of, source_of
+from wavenetmv.bench.request import Request
+from wavenetmv.errors import InputError, UsageFault, WmvError
+
+ORIGINAL = ""  # in place of a codec: the detector on the pictures as they are
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Work that can start.
+
+    codecs       those that run here, by name, in the order asked for
+    sources      the pictures that can be read
+    annotations  None without
+    jobs         the originals' first, then picture by picture
+    unavailable  why a codec was left out, by its name
+    unreadable   why a picture was left out, one line each
+    notes        one line each, for the reader of the results
+    """
+
+    request: Request
+    plan: Plan
+    codecs: Mapping[str, Codec]
+    sources: Sequence[Source]
+    anchor: str
+    annotations: GroundTruth | None
+    jobs: Sequence[Job]
+    unavailable: Mapping[str, str]
+    unreadable: Sequence[str]
+    notes: Sequence[str]
+
+    @property
+    def left_out(self) -> list[str]:
+        """One line for each codec and picture that cannot be measured here."""
+        return [
+            *(f"{name} is left out: {reason}" for name, reason in self.unavailable.items()),
+            *(f"picture left out: {reason}" for reason in self.unreadable),
+        ]
+
+
+def prepare(request: Request) -> Prepared:
+    """Raises InputError or UsageFault when nothing could be measured.
+
+    A codec or picture that cannot be had is left out, with its reason.
+    """
+    _check_libraries(request)
+    _check_detector(request)
+    sources, unreadable = _sources(request)
+    annotations = None
+    if "map" in request.metrics and request.annotations is not None:
+        names = [source.name for source in sources]
+        annotations = GroundTruth.from_annotations(request.annotations, names)
+    codecs, unavailable = _codecs(request)
+    if request.anchor in unavailable:
+        raise InputError(f"the anchor {request.anchor} cannot run: {unavailable[request.anchor]}")
+    latents, notes = _latents(request, codecs)
+    plan = Plan(
+        request.out, request.options, request.resume, "ms-ssim" in request.metrics,
+        request.detector if request.detects else None, latents,
+    )  # fmt: skip
+    jobs = _jobs(request, codecs, sources)
+    return Prepared(
+        request, plan, codecs, sources, request.anchor or _default_anchor(list(codecs)),
+        annotations, jobs, unavailable, unreadable, notes,
+    )  # fmt: skip
+
+
+def _default_anchor(codecs: Sequence[str]) -> str:
+    others = [name for name in codecs if name != "wmv"] or codecs
+    return "vvc" if "vvc" in others else others[0]
+
+
+def _check_libraries(request: Request) -> None:
+    """What the last step needs should not be found missing after an hour of coding."""
+    modules = ["bjontegaard", "scipy", "matplotlib", "jinja2"]
+    modules += ["pytorch_msssim"] if "ms-ssim" in request.metrics else []
+    modules += ["pycocotools", "onnx", "onnxruntime"] if request.detects else []
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise UsageFault(
+            f"a benchmark needs pip install 'wavenetmv[bench]'; missing: {', '.join(missing)}"
+        )
+
+
+def _check_detector(request: Request) -> None:
+    if request.detects and request.detector is not None:
+        from wavenetmv.bench.detectors import OnnxDetector
+
+        OnnxDetector(request.detector, threads=1)
+
+
+def _sources(request: Request) -> tuple[list[Source], list[str]]:
+    pixels_of.cache_clear()  # files may have changed since another benchmark read them
+    sources, unreadable = [], []
+    for name, path in request.pictures.items():
+        try:
+            sources.append(source_of(name, path))
+        except WmvError as error:
+            unreadable.append(str(error))
+    if not sources:
+        raise InputError(unreadable[0] if unreadable else "no pictures to measure")
+    return sources, unreadable
+
+
+def _codecs(request: Request) -> tuple[dict[str, Codec], dict[str, str]]:
+    codecs, unavailable, failed = dict[str, Codec](), dict[str, str](), list[WmvError]()
+    for name in request.codecs:
+        try:
+            codec = make_codec(name, request.options)
+            codec.describe()  # which needs versions and weights
+            codecs[name] = codec
+        except WmvError as error:
+            unavailable[name] = str(error)
+            failed.append(error)
+    if not codecs and len(failed) == 1:
+        raise failed[0]
+    if not codecs:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in unavailable.items())
+        raise InputError(f"no codec can run: {reasons}")
+    return codecs, unavailable
+
+
+def _latents(request: Request, codecs: Mapping[str, Codec]) -> tuple[frozenset[str], list[str]]:
+    """Codecs that find objects in their own streams, and notes on those that might but do not."""
+    able, notes = [], []
+    for name, codec in codecs.items() if request.detects else ():
+        reason = codec.detects()
+        if reason is None:
+            able.append(name)
+        elif reason:
+            notes.append(f"{name} by latents is left out: {reason}")
+    return frozenset(able), notes
+
+
+def _jobs(request: Request, codecs: Mapping[str, Codec], sources: Sequence[Source]) -> list[Job]:
+    looks = [Job(ORIGINAL, Setting("", 0), source) for source in sources if request.detects]
+    return looks + [
+        Job(name, setting, source)
+        for source in sources
+        for name, codec in codecs.items()
+        for setting in even_choice(codec.settings, request.points)
+    ]

@@ -1,0 +1,57 @@
+"""What the user asked for, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wavenetmv.bench.codecs.base import CodecOptions
+from wavenetmv.bench.codecs.registry import check_names
+from wavenetmv.errors import UsageFault
+
+# By the name on the command line: the measure that codecs are compared by.
+METRICS = {"psnr": "psnr", "ms-ssim": "ms_ssim_db", "map": "map", "agreement": "agreement"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """Raises UsageFault when the parts do not fit together.
+
+    pictures     files by their name in the results
+    metrics      keys of METRICS; map and agreement need a detector, map annotations too
+    anchor       a codec of `codecs`; "": vvc if it runs, else the first but wmv that does
+    points       settings per codec, evenly chosen; None for all
+    resume       use what the cache in `out` holds
+    published    add the curves published for Kodak
+    """
+
+    pictures: Mapping[str, Path]
+    codecs: Sequence[str]
+    metrics: Sequence[str]
+    out: Path
+    annotations: Path | None = None
+    detector: Path | None = None
+    anchor: str = ""
+    points: int | None = None
+    options: CodecOptions = field(default_factory=CodecOptions)
+    jobs: int = 1
+    resume: bool = True
+    published: bool = False
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        check_names(self.codecs)
+        if unknown := [name for name in self.metrics if name not in METRICS]:
+            raise UsageFault(f"unknown metric {unknown[0]!r}; there are {', '.join(METRICS)}")
+        if self.detects and self.detector is None:
+            raise UsageFault("map and agreement need --detector, an ONNX file")
+        if "map" in self.metrics and self.annotations is None:
+            raise UsageFault("map needs --annotations, COCO's instances.json")
+        if self.anchor and self.anchor not in self.codecs:
+            raise UsageFault(f"the anchor {self.anchor} is not among the codecs")
+
+    @property
+    def detects(self) -> bool:
+        """Whether a detector has to look at pictures."""
+        return bool({"map", "agreement"} & set(self.metrics))

@@ -1,0 +1,210 @@
+"""wmv bench"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wavenetmv.cli import options, render
+from wavenetmv.cli.bench_output import show_json, show_tables
+from wavenetmv.cli.items import find
+from wavenetmv.cli.progress import progress
+from wavenetmv.errors import InputError, UsageFault
+
+if TYPE_CHECKING:
+    from wavenetmv.bench.preparation import Prepared
+    from wavenetmv.bench.results import Results
+
+_RESULTS = "results.json"
+
+Codecs = Annotated[
+    str | None,
+    typer.Option(
+        show_default="all", metavar="A,B,...",
+        help="wmv, jpeg, webp, jpeg2000, jpegxl, hevc, av1, avif, vvc, vtm, bmshj2018, cheng2020.",
+    ),
+]  # fmt: skip
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        show_default="psnr, ms-ssim and what the other options allow", metavar="A,B,...",
+        help="psnr, ms-ssim, map (detection against --annotations), agreement (against the"
+        " detector's own result on the original).",
+    ),
+]  # fmt: skip
+Annotations = Annotated[
+    Path | None, typer.Option(help="Objects in the pictures, COCO's instances.json.")
+]
+Detector = Annotated[
+    Path | None, typer.Option(help="A YOLOX-style ONNX file that looks at decoded pictures.")
+]
+Anchor = Annotated[
+    str | None,
+    typer.Option(
+        show_default="vvc, else the first", help="Codec that the others are held against."
+    ),
+]
+Points = Annotated[
+    int | None, typer.Option(min=1, show_default="all", help="Settings per codec, evenly chosen.")
+]
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--checkpoint", metavar="NAME=FILE",
+        help="A trained model of bmshj2018 or cheng2020; again for further rates, rising.",
+    ),
+]  # fmt: skip
+Jobs = Annotated[int, typer.Option(min=1, help="Processes side by side, one thread each.")]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Use what earlier runs left in OUT/cache.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Points and comparisons as one JSON object on stdout.")
+]
+Published = Annotated[
+    str | None, typer.Option(metavar="kodak", help="Draw the curves published for these pictures.")
+]
+
+
+def bench(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Pictures or folders.")],
+    codecs: Codecs = None,
+    metrics: Metrics = None,
+    annotations: Annotations = None,
+    detector: Detector = None,
+    anchor: Anchor = None,
+    points: Points = None,
+    checkpoints: Checkpoints = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="A weights file or checkpoint for wmv; else the shipped weights."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Results, plots, report and cache.")] = Path(
+        "wmv-bench"
+    ),
+    jobs: Jobs = 1,
+    resume: Resume = True,
+    published: Published = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Compare codecs on your own pictures: real files, rates, qualities, detections, times.
+
+    Writes results.csv, results.json, plots and report.html into OUT. Ctrl-C keeps what is
+    done; the same command goes on from there.
+    """
+    if published not in (None, "kodak"):
+        raise UsageFault(f"published curves exist for kodak, not for {published}")
+    if (out / _RESULTS).exists() and not force:
+        raise UsageFault(f"{out / _RESULTS} exists; --force replaces it, its cache is used again")
+    from wavenetmv.bench.codecs.base import CodecOptions
+    from wavenetmv.bench.codecs.registry import default_names
+    from wavenetmv.bench.preparation import prepare
+    from wavenetmv.bench.request import Request
+    from wavenetmv.io import READABLE_SUFFIXES
+
+    found = find(inputs, READABLE_SUFFIXES)
+    with _folder(out):
+        trained = CodecOptions(_weights_file(weights, out), _checkpoints(checkpoints or []))
+        request = Request(
+            pictures={name: Path(path) for name, path in found.items()},
+            codecs=_names(codecs) or default_names(),
+            metrics=_names(metrics) or _default_metrics(annotations, detector),
+            out=out, annotations=annotations, detector=detector, anchor=anchor or "",
+            points=points, options=trained, jobs=jobs, resume=resume,
+            published=published is not None, command=shlex.join(["wmv", *sys.argv[1:]]),
+        )  # fmt: skip
+        prepared = prepare(request)
+        for line in prepared.left_out:
+            render.error_line(line)
+        results = _run(prepared, quiet)
+        _write(results, prepared)
+    for line in results.failures[len(prepared.left_out) :]:
+        render.error_line(line)
+    if as_json:
+        show_json(results)
+    elif not quiet:
+        show_tables(results, out)
+    # Codecs that only the default list names may be missing: few users have them all.
+    asked = {"wmv", *_names(codecs), *trained.checkpoints}
+    missing = asked & set(prepared.unavailable)
+    if missing or prepared.unreadable or any(row.error for row in results.rows):
+        raise typer.Exit(1)
+
+
+def _run(prepared: Prepared, quiet: bool) -> Results:
+    from wavenetmv.bench.runner import run
+
+    try:
+        with progress(len(prepared.jobs), time_left=True) as step:
+            return run(prepared, lambda job: step(job.title))
+    except KeyboardInterrupt:
+        if not quiet:
+            where = prepared.plan.out / "cache"
+            typer.echo(f"what is done is kept in {where}; the same command goes on", err=True)
+        raise
+
+
+def _write(results: Results, prepared: Prepared) -> None:
+    """Numbers first: they are kept if drawing fails."""
+    from wavenetmv.bench.jobs import pixels_of
+    from wavenetmv.bench.plots import draw_all
+    from wavenetmv.bench.report import comparison_pictures, write_report
+    from wavenetmv.bench.results import save
+
+    out = prepared.request.out
+    save(results, out)
+    draw_all(results, out)
+    paths = prepared.request.pictures
+    write_report(
+        results, out, comparison_pictures(results, out, lambda name: pixels_of(paths[name]))
+    )
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """Make it; one that this run leaves empty disappears again."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            out.rmdir()
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _default_metrics(annotations: Path | None, detector: Path | None) -> list[str]:
+    labelled = ["map"] if annotations else []
+    return ["psnr", "ms-ssim", *labelled, *(["agreement"] if detector else [])]
+
+
+def _checkpoints(given: Sequence[str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for text in given:
+        name, _, path = text.partition("=")
+        if name not in ("bmshj2018", "cheng2020") or not path:
+            raise UsageFault(f"--checkpoint {text}: expected bmshj2018=FILE or cheng2020=FILE")
+        found.setdefault(name, []).append(Path(path))
+    return found
+
+
+def _weights_file(given: Path | None, out: Path) -> Path | None:
+    """Made from a checkpoint of training if it is one; beside the cache, for later runs."""
+    if given is None or given.suffix == ".safetensors":
+        return given
+    from wavenetmv.training.export import export
+
+    return export(given, out)[0]
