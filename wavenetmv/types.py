@@ -22,10 +22,6 @@ LAMBDA_INDEX_MAX = 5 * LAMBDA_STEPS_PER_OCTAVE
 # The largest magnitude of a coded integer: 16 times it is exact in float32 (docs/FORMAT.md 8).
 MAX_SYMBOL = (1 << 20) - 1
 
-# The least score of a result of `wavenetmv.analyze` where the caller names none.
-DETECTION_THRESHOLD = 0.25
-CLASSIFICATION_THRESHOLD = 0.05
-
 # Pillow's own decompression-bomb threshold, doubled as Pillow does before it refuses.
 MAX_PIXELS_DEFAULT = 178_956_970
 

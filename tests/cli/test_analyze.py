@@ -5,11 +5,15 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
-from tests.heads import save_cat_head, save_coffee_head
+from tests.heads import save_cat_head, save_coffee_head, save_for
 from tests.vectors.regenerate import VECTORS
 from wavenetmv import api
+from wavenetmv.models.adapters import Adapter
+from wavenetmv.models.heads import HEADS, Head
 from wavenetmv.models.registry import SEARCH_VARIABLE
+from wavenetmv.types import Classification
 
 TINY = next(VECTORS.glob("tiny-*.safetensors"))
 
@@ -145,3 +149,42 @@ def test_wrong_usage(wmv, stream, monkeypatch):
     monkeypatch.setenv(SEARCH_VARIABLE, str(VECTORS))
     monkeypatch.setattr(api, "_analyzers", {})
     wmv("analyze", stream).failed_with(4, "no head 'detect'")
+
+
+class BrightnessHead(Head):
+    """A third head: nothing but this class and its entry in HEADS knows of it."""
+
+    task = "brightness"
+    labels = ("dark", "bright")
+    threshold = 0.0
+    results = "impressions"
+    noun = "impression"
+
+    def __init__(self, M: int) -> None:
+        super().__init__()
+        self.adapter = Adapter(M)
+        self.tail = nn.Linear(M, 2)
+
+    def config(self):
+        return {"M": self.tail.in_features}
+
+    def forward(self, y_hat, size):
+        return self.tail(self.adapter.scaled(y_hat).mean((2, 3)))
+
+    def read(self, raw, latent_size, size, threshold):
+        scores, order = raw[0].softmax(0).sort(descending=True)
+        pairs = zip(order.tolist(), scores.tolist(), strict=True)
+        return [
+            Classification(k, self.labels[k], score) for k, score in pairs if score >= threshold
+        ]
+
+
+def test_a_third_head_is_one_class(wmv, stream, folder, monkeypatch):
+    monkeypatch.setitem(HEADS, "brightness", BrightnessHead)
+    save_for(TINY, BrightnessHead(16), folder)
+    result = wmv("analyze", stream, "--task", "brightness")
+    assert result.out.startswith(f"{stream}: 2 impressions, ")
+    result = wmv("analyze", stream, "--task", "brightness", "--classes", "bright", "--json")
+    (found,) = json.loads(result.out)["frames"][0]["impressions"]
+    assert (found["label"], found["class_id"]) == ("bright", 1)
+    assert 0 < found["score"] < 1

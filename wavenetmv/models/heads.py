@@ -5,115 +5,27 @@
 
 A head is a class with a `task`, a network and a `read`; `HEADS` lists them.  A new one is
 this file's business alone: `wmv analyze --task NAME` finds it here, and shows whatever
-results it gives; how it is taught is a `Course` in `training.distillation`.
+results it gives; how it is taught is a `Course` in `training.courses`.
 """
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wavenetmv.errors import UsageFault
 from wavenetmv.labels import COCO_LABELS, IMAGENET_LABELS
+from wavenetmv.models.adapters import Adapter, DoublingAdapter, ResizingAdapter
 from wavenetmv.models.boxes import find_objects
 from wavenetmv.models.efficientnet import C16_CHANNELS, EfficientNetTail, TailFeatures
-from wavenetmv.models.resampling import fit_short_side, resample
+from wavenetmv.models.resampling import fit_short_side
 from wavenetmv.models.yolox import C3_CHANNELS, Features, YoloxTail
-from wavenetmv.types import (
-    CLASSIFICATION_THRESHOLD,
-    DETECTION_THRESHOLD,
-    Classification,
-    Detection,
-    Finding,
-)
+from wavenetmv.types import Classification, Detection, Finding
 
 LATENT_STRIDE = 16  # pixels per latent along a side
-
-
-class PlainBlock(nn.Module):
-    """x + conv(act(conv(x))), 3x3."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.last = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.last(F.silu(self.first(x), inplace=True))
-        return out
-
-
-class Adapter(nn.Module):
-    """Latents to the features that a pretrained tail expects.
-
-    y_hat [B, M, h, w], gain undone: `scaled` brings its channels to about unit size.
-    """
-
-    def __init__(self, M: int) -> None:
-        super().__init__()
-        # Latents of a wavelet codec differ a hundredfold in size between channels.
-        self.register_buffer("scale", torch.ones(M))
-        self.scale: Tensor
-
-    def scaled(self, y_hat: Tensor) -> Tensor:
-        return y_hat * self.scale[:, None, None]
-
-    @torch.no_grad()
-    def calibrate(self, latents: Iterator[Tensor]) -> None:
-        """Set `scale` from batches [B, M, h, w], so that channels enter at about unit size."""
-        squares = torch.stack([y.square().mean((0, 2, 3)) for y in latents])
-        self.scale.copy_(1 / (squares.mean(0).sqrt() + 0.02))
-
-
-class DoublingAdapter(Adapter):
-    """To twice the resolution: [B, M, h, w] -> [B, channels, 2h, 2w]."""
-
-    def __init__(self, M: int, channels: int, coarse: int, fine: int, blocks: int) -> None:
-        super().__init__(M)
-        self.enter = nn.Conv2d(M, coarse, 3, padding=1)
-        self.coarse = nn.Sequential(*(PlainBlock(coarse) for _ in range(blocks)))
-        self.up = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
-        self.fine = nn.Sequential(*(PlainBlock(fine) for _ in range(blocks)))
-        self.leave = nn.Conv2d(fine, channels, 1)
-
-    def forward(self, y_hat: Tensor) -> Tensor:
-        out: Tensor = self.leave(self.fine(self.up(self.coarse(self.enter(self.scaled(y_hat))))))
-        return out
-
-
-class ResizingAdapter(Adapter):
-    """To a resolution of one's own: [B, M, h, w] -> [B, channels, *positions].
-
-    `near` blocks see the latents where they are, `far` ones what became of them at the new
-    resolution.
-    """
-
-    def __init__(self, M: int, channels: int, width: int, near: int, far: int) -> None:
-        super().__init__(M)
-        self.enter = nn.Conv2d(M, width, 3, padding=1)
-        # The same latents mean other features in a picture that is seen from further away.
-        self.zoom = nn.Parameter(torch.zeros(width))
-        self.near = nn.Sequential(*(PlainBlock(width) for _ in range(near)))
-        self.far = nn.Sequential(*(PlainBlock(width) for _ in range(far)))
-        self.leave = nn.Conv2d(width, channels, 1)
-
-    def forward(
-        self, y_hat: Tensor, extent: tuple[float, float], positions: tuple[int, int]
-    ) -> Tensor:
-        """`extent` is the part (rows, columns) of the latents that belongs to the picture."""
-        zoom = math.log2(max(extent) / max(positions))
-        x = self.enter(self.scaled(y_hat))
-        x = x + (max(-1.0, min(1.0, zoom)) * self.zoom)[:, None, None]
-        out: Tensor = self.leave(self.far(resample(self.near(x), extent, positions)))
-        return out
 
 
 class Head(nn.Module, ABC):
@@ -156,7 +68,7 @@ class DetectionHead(Head):
 
     task: ClassVar[str] = "detect"
     labels: ClassVar[tuple[str, ...]] = COCO_LABELS
-    threshold: ClassVar[float] = DETECTION_THRESHOLD
+    threshold: ClassVar[float] = 0.25
     results: ClassVar[str] = "detections"
     noun: ClassVar[str] = "object"
 
@@ -195,7 +107,7 @@ class ClassificationHead(Head):
 
     task: ClassVar[str] = "classify"
     labels: ClassVar[tuple[str, ...]] = IMAGENET_LABELS
-    threshold: ClassVar[float] = CLASSIFICATION_THRESHOLD
+    threshold: ClassVar[float] = 0.05  # a picture has one class, and often no sure one
     results: ClassVar[str] = "classes"
     noun: ClassVar[str] = "class"
     positions: ClassVar[int] = 16  # along the short side, 256 / 16

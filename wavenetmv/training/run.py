@@ -11,7 +11,7 @@ import torch
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.device import choose_device
 from wavenetmv.training.cache import PictureCache, open_cache
-from wavenetmv.training.distillation import COURSES
+from wavenetmv.training.courses import COURSES
 from wavenetmv.training.distributed import Group, join
 from wavenetmv.training.export import export, load_checkpoint, model_from_weights
 from wavenetmv.training.stages import Report, Stage, choose, read_settings, run_stages

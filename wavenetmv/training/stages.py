@@ -20,7 +20,7 @@ from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.heads import DetectionHead, build_head
 from wavenetmv.models.initialisation import initialise
 from wavenetmv.training.cache import PictureCache
-from wavenetmv.training.distillation import COURSES, Course, Lesson
+from wavenetmv.training.courses import COURSES, Course, Lesson
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
 from wavenetmv.training.objectives import Objective, latent_rate_distortion, rate_distortion
