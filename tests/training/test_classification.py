@@ -19,6 +19,7 @@ from wavenetmv.models.registry import read_head_info, read_info
 from wavenetmv.training.cache import open_cache
 from wavenetmv.training.distillation import LogitMatching, answer_error
 from wavenetmv.training.export import export, load_checkpoint
+from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.run import RunOptions, run
 from wavenetmv.training.stages import choose
 from wavenetmv.training.teachers import EfficientNetTeacher, load_efficientnet
@@ -110,6 +111,21 @@ def test_matching_trains_the_head_and_nothing_else(teacher):
     assert {name.split(".")[0] for name in learning} == {"heads"}
     assert {"heads.classify.adapter.zoom", "heads.classify.tail.classes.weight"} <= learning
     assert 0 < measures.feature_error < measures.loss.item()
+
+
+def test_a_head_sees_the_streams_of_all_profiles(teacher):
+    model = with_head(teacher)
+    x, position = torch.rand(4, 3, 128, 128), torch.full((4,), 5.0)
+
+    def bpp(model, position):
+        torch.manual_seed(8)
+        return LogitMatching(teacher)(model, x, position).y_bpp
+
+    one, lower = bpp(model, position), bpp(model, position - 2)
+    # The machine profile starts two octaves lower, and codes every other picture.
+    both = bpp(with_machine_profile(model), position)
+    assert lower < 0.95 * both < 0.95 * 0.95 * one
+    assert both == pytest.approx((one + lower) / 2, rel=0.02)
 
 
 def loss_on_fixed_crops(model, objective, data) -> float:
