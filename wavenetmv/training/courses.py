@@ -43,6 +43,10 @@ COURSES: dict[str, Course] = {
         LogitMatching,
         parts=("adapter", "tail"),
         # Crops of several sizes, all of which the teacher sees at one: so resizing is learned.
-        settings={"larger_crops": (320, 384, 512), "late": ("heads.classify.tail.",)},
+        settings={
+            "lr": 2e-3,
+            "larger_crops": (320, 384, 512),
+            "late": (f"heads.{ClassificationHead.task}.tail.",),
+        },
     ),
 }
