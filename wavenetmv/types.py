@@ -125,6 +125,22 @@ class Detection:
     box: tuple[float, float, float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a picture as a whole shows.
+
+    class_id  0..999, index into `labels.IMAGENET_LABELS`; `label` is that entry
+    score     0..1, all classes together make 1
+    """
+
+    class_id: int
+    label: str
+    score: float
+
+
+Finding = Detection | Classification
+
+
 ColourMatrix = Literal["bt601", "bt709", "bt2020", "unspecified"]
 
 
