@@ -1,4 +1,4 @@
-"""A small detection head that sees cats everywhere, and files that teachers come from."""
+"""Small heads with random weights, one sees cats everywhere, one coffee; files of teachers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from wavenetmv.labels import COCO_LABELS
+from wavenetmv.labels import COCO_LABELS, IMAGENET_LABELS
 from wavenetmv.models.head_checkpoints import save_head
-from wavenetmv.models.heads import DetectionHead
+from wavenetmv.models.heads import ClassificationHead, DetectionHead, Head
 from wavenetmv.models.registry import read_info
 
 
@@ -26,10 +26,25 @@ def cat_head(M: int = 16) -> DetectionHead:
     return head.eval()
 
 
-def save_cat_head(folder: Path, codec_weights: Path) -> Path:
-    """For streams of `codec_weights`."""
-    codec_hash = read_info(codec_weights).stream_hash
-    return save_head(cat_head(), folder, codec_hash=codec_hash, description="for tests")
+def coffee_head(M: int = 16) -> ClassificationHead:
+    """Its best classes are espresso, then Egyptian cat; the others share what is left."""
+    torch.manual_seed(0)
+    head = ClassificationHead(M, width=8, near=1, far=1)
+    with torch.no_grad():
+        head.tail.classes.weight.mul_(0.01)
+        head.tail.classes.bias.zero_()
+        head.tail.classes.bias[IMAGENET_LABELS.index("espresso")] = 8.0
+        head.tail.classes.bias[IMAGENET_LABELS.index("Egyptian cat")] = 7.0
+    return head.eval()
+
+
+def lively(network: nn.Module, seed: int = 0) -> nn.Module:
+    """Random weights whose layers pass on what varies in a picture, as trained ones do."""
+    torch.manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    return network.eval().requires_grad_(False)
 
 
 def write_onnx(path: Path, network: nn.Module) -> Path:
@@ -46,3 +61,35 @@ def write_onnx(path: Path, network: nn.Module) -> Path:
     graph = onnx.helper.make_graph(nodes, "network", [], [], values)
     onnx.save(onnx.helper.make_model(graph), str(path))
     return path
+
+
+def write_state_dict(path: Path, network: nn.Module) -> list[nn.BatchNorm2d]:
+    """`network` as a file whose convolutions have batch norms; returns these, in order."""
+    generator = torch.Generator().manual_seed(4)
+    state, norms = {}, []
+    for number, layer in enumerate(network.modules()):
+        if isinstance(layer, nn.Conv2d):
+            norm = nn.BatchNorm2d(layer.out_channels, eps=1e-3).eval()
+            for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+                tensor.data.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+            state[f"conv{number}.weight"] = layer.weight
+            state |= {f"norm{number}.{key}": value for key, value in norm.state_dict().items()}
+            norms.append(norm)
+        elif isinstance(layer, nn.Linear):
+            state |= {"fc.weight": layer.weight, "fc.bias": layer.bias}
+    torch.save(state, path)
+    return norms
+
+
+def save_for(codec_weights: Path, head: Head, folder: Path) -> Path:
+    """The file of a head that reads streams of `codec_weights`."""
+    codec_hash = read_info(codec_weights).stream_hash
+    return save_head(head, folder, codec_hash=codec_hash, description="for tests")
+
+
+def save_cat_head(folder: Path, codec_weights: Path) -> Path:
+    return save_for(codec_weights, cat_head(), folder)
+
+
+def save_coffee_head(folder: Path, codec_weights: Path) -> Path:
+    return save_for(codec_weights, coffee_head(), folder)

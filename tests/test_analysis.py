@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.heads import cat_head, save_cat_head
+from tests.heads import cat_head, save_cat_head, save_coffee_head
 from tests.vectors.regenerate import VECTORS
 from wavenetmv.analysis import Analyzer
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
+from wavenetmv.labels import IMAGENET_LABELS
 from wavenetmv.models.head_checkpoints import load_head
 from wavenetmv.models.heads import build_head
 from wavenetmv.models.registry import (
@@ -19,6 +20,7 @@ from wavenetmv.models.registry import (
     read_head_info,
     read_info,
 )
+from wavenetmv.types import Detection
 
 WEIGHTS = next(VECTORS.glob("tiny-*.safetensors"))
 WEIGHTS_HASH = read_info(WEIGHTS).stream_hash.hex()
@@ -77,8 +79,28 @@ def test_heads_are_files_of_their_own(heads):
     assert all(each.path != info.path for each in list_weights())
     y_hat = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
     saved, loaded = cat_head().half().float(), load_head(info)
-    assert torch.equal(saved(y_hat), loaded(y_hat))
+    assert torch.equal(saved(y_hat, (128, 128)), loaded(y_hat, (128, 128)))
     assert not loaded.training
+
+
+def test_classes_beside_objects(heads, codec):
+    save_coffee_head(heads, WEIGHTS)
+    found = Analyzer(codec, "classify").analyze(STREAM, threshold=0)
+    assert [each.label for each in found[:2]] == ["espresso", "Egyptian cat"]
+    assert len(found) == 5
+    assert [IMAGENET_LABELS[each.class_id] for each in found] == [each.label for each in found]
+    assert found == sorted(found, key=lambda each: -each.score)
+    assert 0.5 < found[0].score < sum(each.score for each in found) < 1
+    assert {type(each) for each in Analyzer(codec).analyze(STREAM)} == {Detection}
+
+
+def test_every_task_has_a_threshold_of_its_own(heads, codec):
+    save_coffee_head(heads, WEIGHTS)
+    for task, least in (("detect", 0.25), ("classify", 0.05)):
+        analyzer = Analyzer(codec, task)
+        found = analyzer.analyze(STREAM)
+        assert found == analyzer.analyze(STREAM, least)
+        assert found != analyzer.analyze(STREAM, 0)
 
 
 def test_missing_head_says_what_is_there(monkeypatch):

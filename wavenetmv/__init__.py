@@ -25,12 +25,13 @@ from wavenetmv.errors import (
 
 if TYPE_CHECKING:
     from wavenetmv.api import Codec, analyze, decode, decode_image, encode, info, latents
-    from wavenetmv.types import Detection, Picture
+    from wavenetmv.types import Classification, Detection, Picture
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CheckpointError",
+    "Classification",
     "Codec",
     "CorruptStream",
     "Detection",
@@ -52,7 +53,7 @@ __all__ = [
 
 _LAZY = dict.fromkeys(
     ("Codec", "analyze", "decode", "decode_image", "encode", "info", "latents"), "wavenetmv.api"
-) | dict.fromkeys(("Detection", "Picture"), "wavenetmv.types")
+) | dict.fromkeys(("Classification", "Detection", "Picture"), "wavenetmv.types")
 
 
 def __getattr__(name: str) -> Any:

@@ -15,9 +15,9 @@ from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import UsageFault, WmvError
 from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.head_checkpoints import load_head
-from wavenetmv.models.heads import HEADS, Head
+from wavenetmv.models.heads import Head, head_class
 from wavenetmv.models.registry import HeadInfo, find_head
-from wavenetmv.types import MAX_PIXELS_DEFAULT, Detection
+from wavenetmv.types import MAX_PIXELS_DEFAULT, Finding
 
 
 class Analyzer:
@@ -33,40 +33,40 @@ class Analyzer:
     def __init__(
         self, codec: PictureCodec, task: str = "detect", head: HeadInfo | None = None
     ) -> None:
-        if task not in HEADS:
-            raise UsageFault(f"no task {task!r}; there are {', '.join(HEADS)}")
-        self._codec, self._task, self._own = codec, task, head
+        self._kind, self._codec, self._own = head_class(task), codec, head
         self._dtype = choose_dtype("auto", codec.device)
         self._lock = threading.Lock()
         self._loaded: dict[str, Head] = {}
 
     @property
     def task(self) -> str:
-        return self._task
+        return self._kind.task
 
     def analyze(
         self,
         data: bytes | BinaryIO,
-        threshold: float = 0.25,
+        threshold: float | None = None,
         max_pixels: int = MAX_PIXELS_DEFAULT,
-    ) -> list[Detection]:
-        """Objects of at least `threshold` (0..1), best first, in the picture's coordinates.
+    ) -> list[Finding]:
+        """Results of at least `threshold` (0..1, None for the task's own), best first.
 
-        Raises StreamError for any damage and CheckpointError when the weights or the head of
-        the stream are not there.
+        Boxes are in the picture's coordinates.  Raises StreamError for any damage and
+        CheckpointError when the weights or the head of the stream are not there.
         """
+        if threshold is None:
+            threshold = self._kind.threshold
         if not 0 <= threshold <= 1:
             raise UsageFault(f"threshold must be in 0..1, got {threshold:g}")
         header, y_hat = self._codec.read_latents(data, max_pixels)
-        head = self._load(self._own or find_head(self._task, header.weights_hash))
+        head = self._load(self._own or find_head(self._kind.task, header.weights_hash))
         with torch.inference_mode():
-            raw = head(y_hat.to(self._dtype, memory_format=torch.channels_last))
             size = (header.height, header.width)
-            return head.read(raw, (y_hat.shape[2], y_hat.shape[3]), size, threshold)
+            raw = head(y_hat.to(self._dtype, memory_format=torch.channels_last), size)
+            return list(head.read(raw, (y_hat.shape[2], y_hat.shape[3]), size, threshold))
 
     def analyze_many(
-        self, streams: Iterable[bytes], threshold: float = 0.25
-    ) -> Iterator[list[Detection] | WmvError]:
+        self, streams: Iterable[bytes], threshold: float | None = None
+    ) -> Iterator[list[Finding] | WmvError]:
         """Results in the order of `streams`; a stream at fault gives its error and no more."""
         for data in streams:
             try:

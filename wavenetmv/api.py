@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,14 @@ from PIL import Image
 from wavenetmv import io
 from wavenetmv.bitstream import StreamInfo, inspect
 from wavenetmv.errors import UsageFault
-from wavenetmv.types import LAMBDA_DEFAULT, Detection, Picture, Profile
+from wavenetmv.types import (
+    LAMBDA_DEFAULT,
+    Classification,
+    Detection,
+    Finding,
+    Picture,
+    Profile,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -79,13 +86,32 @@ class Codec:
         """Dequantised latents [1, M, ceil(H/64)*4, ceil(W/64)*4], no pixels computed."""
         return self.engine().latents(bytes(data))
 
+    @overload
     def analyze(
-        self, data: bytes, threshold: float = 0.25, task: str = "detect"
-    ) -> list[Detection]:
-        """Objects in the picture, best first, found in its latents: no pixels are computed.
+        self, data: bytes, threshold: float | None = None, task: Literal["detect"] = "detect"
+    ) -> list[Detection]: ...
 
-        `threshold` in 0..1 is the least score.  Raises StreamError, and CheckpointError when
-        there is no head for the weights of this stream.
+    @overload
+    def analyze(
+        self, data: bytes, threshold: float | None = None, *, task: Literal["classify"]
+    ) -> list[Classification]: ...
+
+    @overload
+    def analyze(
+        self, data: bytes, threshold: float | None = None, task: str = "detect"
+    ) -> list[Finding]: ...
+
+    def analyze(
+        self, data: bytes, threshold: float | None = None, task: str = "detect"
+    ) -> list[Any]:
+        """What is in the picture, best first, from its latents: no pixels are computed.
+
+        task       "detect": objects with their boxes; "classify": at most five classes of
+                   ImageNet, of the picture as a whole
+        threshold  the least score, 0..1; None for 0.25 of objects, 0.05 of classes
+
+        Raises StreamError, and CheckpointError when there is no head for the weights of this
+        stream.
         """
         return self.analyzer(task).analyze(bytes(data), threshold)
 
@@ -145,7 +171,23 @@ def latents(data: bytes) -> torch.Tensor:
     return _DEFAULT.latents(data)
 
 
-def analyze(data: bytes, threshold: float = 0.25, task: str = "detect") -> list[Detection]:
+@overload
+def analyze(
+    data: bytes, threshold: float | None = None, task: Literal["detect"] = "detect"
+) -> list[Detection]: ...
+
+
+@overload
+def analyze(
+    data: bytes, threshold: float | None = None, *, task: Literal["classify"]
+) -> list[Classification]: ...
+
+
+@overload
+def analyze(data: bytes, threshold: float | None = None, task: str = "detect") -> list[Finding]: ...
+
+
+def analyze(data: bytes, threshold: float | None = None, task: str = "detect") -> list[Any]:
     """`Codec.analyze` with default settings."""
     return _DEFAULT.analyze(data, threshold, task)
 

@@ -182,7 +182,7 @@ class PictureCodec:
     ) -> bytes:
         frames, profile = self.frames_for(profile)
         header = _header(self.weights, picture, lambda_index, alpha is not None, profile)
-        frame = frames.encode(picture.pixels, lambda_index)
+        frame, _ = frames.encode(picture.pixels, lambda_index)
         sink = io.BytesIO()
         write_picture_stream(sink, PictureStream(header, frame, picture.metadata, alpha))
         return sink.getvalue()

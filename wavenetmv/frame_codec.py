@@ -58,16 +58,20 @@ class FrameCodec:
         """The same for `profile`; ValueError if the weights do not know it."""
         return replace(self, block=self.model.config.block_of(profile))
 
-    def encode(self, pixels: npt.NDArray[np.uint8], lambda_index: int) -> FramePayload:
-        """pixels uint8 [H, W, 3]; `lambda_index` in 0..320."""
+    def encode(
+        self, pixels: npt.NDArray[np.uint8], lambda_index: int
+    ) -> tuple[FramePayload, Tensor]:
+        """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload, and the latents that
+        `decode_integers` will find in it."""
         source = torch.from_numpy(np.ascontiguousarray(pixels))
         with enough_memory(pixels.shape[0], pixels.shape[1]):
             y, z = self.model.analyse(source, lambda_index, self.block)
             quantise = Quantise(y, z, self.dead_zone)
             size = (y.shape[2], y.shape[3])
-            walk(self.model.entropy, size, lambda_index, quantise, self.block)
+            y_sixteenths = walk(self.model.entropy, size, lambda_index, quantise, self.block)
         steps = [(s.cpu().numpy(), i.cpu().numpy()) for s, i in quantise.coded]
-        return FramePayload(symbols_crc(s for s, _ in steps), encode_symbols(steps, self.tables))
+        coded = encode_symbols(steps, self.tables)
+        return FramePayload(symbols_crc(s for s, _ in steps), coded), y_sixteenths
 
     def decode(
         self, payload: FramePayload, height: int, width: int, lambda_index: int

@@ -1,6 +1,15 @@
-"""The 80 object classes of COCO (Lin et al., ECCV 2014), in the order of every detector here."""
+"""Names of classes, in the order of every network here.
+
+COCO_LABELS      80 kinds of objects (Lin et al., ECCV 2014)
+IMAGENET_LABELS  1000 kinds of pictures (Russakovsky et al., IJCV 2015)
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+_IMAGENET_FILE = Path(__file__).with_name("imagenet_labels.txt")
+IMAGENET_LABELS = tuple(_IMAGENET_FILE.read_text(encoding="utf-8").splitlines())
 
 # fmt: off
 COCO_LABELS = (

@@ -125,6 +125,21 @@ class Detection:
     box: tuple[float, float, float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a picture as a whole shows.
+
+    class_id  0..999, index into `labels.IMAGENET_LABELS`; `label` is that entry
+    score     0..1, all classes together make 1
+    """
+
+    class_id: int
+    label: str
+    score: float
+
+
+Finding = Detection | Classification
+
 _MAX_TERM = (1 << 31) - 1  # of the fractions in video files
 _FINEST = Fraction(1, 1_000_000_000)  # the unit in which frames are handed to ffmpeg
 _FINE = 10_000  # ticks per second, at least, where nothing is known of the time stamps

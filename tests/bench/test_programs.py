@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wavenetmv.bench import memory, rate_distortion, speed
+from tests.heads import coffee_head, lively, save_for, write_state_dict
+from wavenetmv.bench import classification, memory, rate_distortion, speed
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.errors import InputError
+from wavenetmv.models.registry import default_weights
+from wavenetmv.training.teachers import EfficientNetTeacher
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +69,25 @@ def test_memory_program_reports_both_commands(monkeypatch, capfd):
     assert "encode: " in printed
     assert "decode: " in printed
     assert "PSNR " in printed
+
+
+def test_classification_program(folder, tmp_path, monkeypatch, capsys):
+    teacher, out = tmp_path / "lite0.pth", tmp_path / "rows.json"
+    write_state_dict(teacher, lively(EfficientNetTeacher()))
+    head = save_for(default_weights().path, coffee_head(256), tmp_path)
+    options = ["--teacher", teacher, "--head", head, "--lambda", 64, "--limit", 1, "--json", out]
+    arguments = ["classification", folder, *options]
+    monkeypatch.setattr(sys, "argv", [str(each) for each in arguments])
+    classification.main()
+    printed = capsys.readouterr().out
+    ((row,),) = json.loads(out.read_text()).values()
+    assert row["by_latents"][:2] == [967, 285]  # as that head sees everything
+    assert row["original_whole"] != row["original_centre"]
+    assert f"1 pictures, {row['bpp']:.4f} bpp" in printed
+    assert printed.count("top-1") == 4
+
+
+def test_agreement_counts_the_best_class():
+    wanted = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    found = [[1, 9, 8], [5, 4, 6], [1, 2, 3]]
+    assert classification.agreement(found, wanted) == pytest.approx((1 / 3, 2 / 3))

@@ -5,19 +5,29 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
-from tests.heads import save_cat_head
+from tests.heads import save_cat_head, save_coffee_head, save_for
 from tests.vectors.regenerate import VECTORS
 from wavenetmv import api
+from wavenetmv.models.adapters import Adapter
+from wavenetmv.models.heads import HEADS, Head
 from wavenetmv.models.registry import SEARCH_VARIABLE
+from wavenetmv.types import Classification
 
 TINY = next(VECTORS.glob("tiny-*.safetensors"))
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("heads")
+    save_cat_head(path, TINY)
+    save_coffee_head(path, TINY)
+    return path
+
+
 @pytest.fixture(autouse=True)
-def _head(tmp_path_factory, monkeypatch):
-    folder = tmp_path_factory.mktemp("heads")
-    save_cat_head(folder, TINY)
+def _heads(folder, monkeypatch):
     monkeypatch.setenv(SEARCH_VARIABLE, f"{VECTORS}:{folder}")
     monkeypatch.setattr(api, "_analyzers", {})
 
@@ -57,6 +67,46 @@ def test_only_some_classes(wmv, stream):
     found = detections(wmv("analyze", stream, "--threshold", "0.3", "--json", "--classes", "Dog"))
     assert {each["label"] for each in found} == {"dog"}
     wmv("analyze", stream, "--classes", "dog,unicorn").failed_with(2, "unknown labels unicorn")
+
+
+def test_classes_for_people_and_programs(wmv, stream):
+    result = wmv("analyze", stream, "--task", "classify")
+    assert result.code == 0
+    head, columns, first, second = result.out.splitlines()
+    assert head.startswith(f"{stream}: 2 classes, ")
+    assert columns.split() == ["class", "score"]
+    assert first.split()[0] == "espresso"
+    assert second.split()[:2] == ["Egyptian", "cat"]
+    (line,) = wmv("analyze", stream, "--task", "classify", "--json").out.splitlines()
+    record = json.loads(line)
+    (frame,) = record["frames"]
+    assert record["file"] == str(stream)
+    assert (frame["index"], frame["time"]) == (0, 0.0)
+    assert frame["classes"] == [
+        {"label": label, "class_id": class_id, "score": pytest.approx(score, abs=0.01)}
+        for label, class_id, score in (("espresso", 967, 0.593), ("Egyptian cat", 285, 0.218))
+    ]
+
+
+def test_only_some_classes_of_imagenet(wmv, stream):
+    def classify(*arguments):
+        return wmv("analyze", stream, "--task", "classify", *arguments)
+
+    result = classify("--classes", "egyptian cat,tabby", "--threshold", "0", "--json")
+    (frame,) = json.loads(result.out)["frames"]
+    assert [each["label"] for each in frame["classes"]] == ["Egyptian cat"]
+    classify("--classes", "expresso").failed_with(2, "unknown labels expresso; near ones are esp")
+    classify("--classes", "zzz").failed_with(2, "unknown labels zzz; there are tench, goldfish")
+    assert classify("--threshold", "1").out.startswith(f"{stream}: 0 classes, ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("-o", "a.png"), ("--coco-json", "a.json"), ("--pixels", "a.onnx")]
+)
+def test_boxes_are_of_objects_only(wmv, stream, tmp_path, option, value):
+    result = wmv("analyze", stream, "--task", "classify", option, tmp_path / value)
+    result.failed_with(2, "only objects have boxes")
+    assert not (tmp_path / value).exists()
 
 
 def test_coco_results(wmv, stream, tmp_path):
@@ -99,3 +149,42 @@ def test_wrong_usage(wmv, stream, monkeypatch):
     monkeypatch.setenv(SEARCH_VARIABLE, str(VECTORS))
     monkeypatch.setattr(api, "_analyzers", {})
     wmv("analyze", stream).failed_with(4, "no head 'detect'")
+
+
+class BrightnessHead(Head):
+    """A third head: nothing but this class and its entry in HEADS knows of it."""
+
+    task = "brightness"
+    labels = ("dark", "bright")
+    threshold = 0.0
+    results = "impressions"
+    noun = "impression"
+
+    def __init__(self, M: int) -> None:
+        super().__init__()
+        self.adapter = Adapter(M)
+        self.tail = nn.Linear(M, 2)
+
+    def config(self):
+        return {"M": self.tail.in_features}
+
+    def forward(self, y_hat, size):
+        return self.tail(self.adapter.scaled(y_hat).mean((2, 3)))
+
+    def read(self, raw, latent_size, size, threshold):
+        scores, order = raw[0].softmax(0).sort(descending=True)
+        pairs = zip(order.tolist(), scores.tolist(), strict=True)
+        return [
+            Classification(k, self.labels[k], score) for k, score in pairs if score >= threshold
+        ]
+
+
+def test_a_third_head_is_one_class(wmv, stream, folder, monkeypatch):
+    monkeypatch.setitem(HEADS, "brightness", BrightnessHead)
+    save_for(TINY, BrightnessHead(16), folder)
+    result = wmv("analyze", stream, "--task", "brightness")
+    assert result.out.startswith(f"{stream}: 2 impressions, ")
+    result = wmv("analyze", stream, "--task", "brightness", "--classes", "bright", "--json")
+    (found,) = json.loads(result.out)["frames"][0]["impressions"]
+    assert (found["label"], found["class_id"]) == ("bright", 1)
+    assert 0 < found["score"] < 1

@@ -8,7 +8,7 @@ import torch
 
 from tests.heads import write_onnx
 from tests.tiny import tiny_model
-from wavenetmv.errors import InputError
+from wavenetmv.errors import InputError, UsageFault
 from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.yolox import Features
 from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion, feature_error
@@ -79,6 +79,8 @@ def test_joint_training_reaches_everything(teacher):
 
 
 def test_which_stages_need_a_teacher():
+    with pytest.raises(UsageFault, match="--teacher"):
+        choose("3a")
     assert [s.name for s in choose("all")] == ["1", "2a", "2b"]
     assert [s.name for s in choose("all", with_teacher=True)] == ["1", "2a", "2b", "3a", "3b"]
     assert [s.name for s in choose("3", with_teacher=True)] == ["3a", "3b"]

@@ -6,8 +6,9 @@ import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
@@ -18,7 +19,8 @@ from wavenetmv.errors import UsageFault
 
 if TYPE_CHECKING:
     from wavenetmv.api import Codec
-    from wavenetmv.types import Detection
+    from wavenetmv.models.heads import Head
+    from wavenetmv.types import Detection, Finding
 
 
 def analyze(
@@ -29,11 +31,18 @@ def analyze(
         str | None,
         typer.Option("--output", "-o", help="Pictures with the boxes drawn: a file or a folder."),
     ] = None,
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="Least score.")] = 0.25,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Least score.", show_default="0.25 to detect, 0.05 to classify"
+        ),
+    ] = None,
     classes: Annotated[
         str | None, typer.Option(help="Only these labels, such as person,car.")
     ] = None,
-    task: Annotated[str, typer.Option(help="Which vision head reads the latents.")] = "detect",
+    task: Annotated[
+        str, typer.Option(help="detect finds objects, classify names the whole picture.")
+    ] = "detect",
     coco_json: Annotated[
         Path | None, typer.Option(help="Write all detections as a COCO results file.")
     ] = None,
@@ -48,28 +57,33 @@ def analyze(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Find the objects in .wmv files from their latents, without decoding pixels."""
+    """Find what .wmv files show from their latents, without decoding pixels."""
     from wavenetmv.api import Codec
     from wavenetmv.io.formats import SUFFIXES
+    from wavenetmv.models.heads import head_class
 
-    wanted = _labels(classes)
+    head = head_class(task)
+    _check_boxes(head, {"--output": output, "--coco-json": coco_json, "--pixels": pixels})
+    wanted = _labels(classes, head)
     items = plan(inputs, output, suffix=".png", wanted={".wmv"}, file_suffixes=SUFFIXES)
     codec = Codec(device.value, threads)
-    find = _by_pixels(codec, pixels, threads) if pixels else _by_latents(codec, task)
+    least = head.threshold if threshold is None else threshold
+    find = _by_pixels(codec, pixels, threads) if pixels else _by_latents(codec, head)
     results = CocoResults(coco_json, force) if coco_json else None
-    job = _Job(codec, find, threshold, wanted, output is not None, max_pixels, force, results)
+    overlay = output is not None
+    job = _Job(codec, head, find, least, wanted, overlay, max_pixels, force, results)
     with results or batch.nothing():
-        batch.run(items, job, AnalysisReporter(as_json, quiet))
+        batch.run(items, job, AnalysisReporter(head, as_json, quiet))
 
 
-# Stream, least score and limit of pixels to objects.
-_Find = Callable[["BinaryIO", float, int], "list[Detection]"]
+# Stream, least score and limit of pixels to results.
+_Find = Callable[["BinaryIO", float, int], "Sequence[Finding]"]
 
 
-def _by_latents(codec: Codec, task: str) -> _Find:
-    analyzer = codec.analyzer(task)  # an unknown task is an error before any work
+def _by_latents(codec: Codec, head: type[Head]) -> _Find:
+    analyzer = codec.analyzer(head.task)
 
-    def find(source: BinaryIO, threshold: float, max_pixels: int) -> list[Detection]:
+    def find(source: BinaryIO, threshold: float, max_pixels: int) -> list[Finding]:
         return analyzer.analyze(source, threshold, max_pixels)
 
     return find
@@ -86,22 +100,40 @@ def _by_pixels(codec: Codec, path: Path, threads: int | None) -> _Find:
     return find
 
 
-def _labels(classes: str | None) -> frozenset[str] | None:
-    from wavenetmv.labels import COCO_LABELS
+def _check_boxes(head: type[Head], options: dict[str, object]) -> None:
+    """Raises UsageFault when one of `options`, which are about boxes, meets another task."""
+    from wavenetmv.models.heads import DetectionHead
 
+    given = [name for name, value in options.items() if value is not None]
+    if given and head.task != DetectionHead.task:
+        raise UsageFault(
+            f"{', '.join(given)}: only objects have boxes; this fits --task {DetectionHead.task}, "
+            f"not --task {head.task}"
+        )
+
+
+def _labels(classes: str | None, head: type[Head]) -> frozenset[str] | None:
+    """Lower case. Raises UsageFault for labels that the task does not have."""
     if classes is None:
         return None
+    known = {label.lower(): label for label in head.labels}
     wanted = frozenset(name.strip().lower() for name in classes.split(",") if name.strip())
-    if unknown := wanted - set(COCO_LABELS):
-        raise UsageFault(
-            f"unknown labels {', '.join(sorted(unknown))}; there are {', '.join(COCO_LABELS)}"
-        )
+    if unknown := sorted(wanted - set(known)):
+        near = [known[each] for name in unknown for each in get_close_matches(name, known)]
+        hint = f"near ones are {', '.join(near)}" if near else f"there are {_some(head.labels)}"
+        raise UsageFault(f"unknown labels {', '.join(unknown)}; {hint}")
     return wanted
+
+
+def _some(labels: Sequence[str], limit: int = 80) -> str:
+    more = len(labels) - limit
+    return ", ".join(labels[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
 class _Job:
     codec: Codec
+    head: type[Head]
     find: _Find
     threshold: float
     wanted: frozenset[str] | None
@@ -123,14 +155,14 @@ class _Job:
             found = self._found(data)
             seconds = time.perf_counter() - started
             if self.overlay:
-                self._draw(item, data, found)
+                self._draw(item, data, _with_boxes(found))
         if self.results:
-            self.results.add(item.source, found)
-        return as_record(item.source, found, seconds)
+            self.results.add(item.source, _with_boxes(found))
+        return as_record(item.source, self.head, found, seconds)
 
-    def _found(self, data: bytes) -> Sequence[Detection]:
+    def _found(self, data: bytes) -> Sequence[Finding]:
         found = self.find(io.BytesIO(data), self.threshold, self.max_pixels)
-        return [each for each in found if self.wanted is None or each.label in self.wanted]
+        return [each for each in found if self.wanted is None or each.label.lower() in self.wanted]
 
     def _draw(self, item: Item, data: bytes, found: Sequence[Detection]) -> None:
         from wavenetmv.io.files import open_sink
@@ -145,3 +177,7 @@ class _Job:
         batch.make_folder(item)
         with open_sink(item.target, force=self.force) as sink:
             sink.write(encoded)
+
+
+def _with_boxes(found: Sequence[Finding]) -> Sequence[Detection]:
+    return cast("Sequence[Detection]", found)  # as `_check_boxes` made sure

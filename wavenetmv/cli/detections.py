@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,29 +15,30 @@ from wavenetmv.cli import render
 from wavenetmv.errors import WmvError
 
 if TYPE_CHECKING:
-    from wavenetmv.types import Detection
+    from wavenetmv.models.heads import Head
+    from wavenetmv.types import Detection, Finding
 
 
-def as_record(source: str, found: Sequence[Detection], seconds: float) -> dict[str, Any]:
+def as_record(
+    source: str, head: type[Head], found: Sequence[Finding], seconds: float
+) -> dict[str, Any]:
     """The JSON of one file: a picture is one frame at time 0."""
-    detections = [
-        {
-            "label": each.label,
-            "class_id": each.class_id,
-            "score": round(each.score, 4),
-            "box": [round(value, 1) for value in each.box],
-        }
-        for each in found
-    ]
-    frames = [{"index": 0, "time": 0.0, "detections": detections}]
-    return {"file": source, "frames": frames, "seconds": round(seconds, 4)}
+    frame = {"index": 0, "time": 0.0, head.results: [_as_json(each) for each in found]}
+    return {"file": source, "frames": [frame], "seconds": round(seconds, 4)}
+
+
+def _as_json(found: Finding) -> dict[str, Any]:
+    record = {"label": found.label, **asdict(found), "score": round(found.score, 4)}
+    if "box" in record:
+        record["box"] = [round(value, 1) for value in record["box"]]
+    return record
 
 
 class AnalysisReporter:
-    """A table of objects for each file, or one JSON object a line."""
+    """A table of results for each file, or one JSON object a line."""
 
-    def __init__(self, as_json: bool, quiet: bool) -> None:
-        self._as_json, self._quiet = as_json, quiet
+    def __init__(self, head: type[Head], as_json: bool, quiet: bool) -> None:
+        self._head, self._as_json, self._quiet = head, as_json, quiet
 
     def done(self, record: dict[str, Any]) -> None:
         if self._as_json:
@@ -54,19 +56,19 @@ class AnalysisReporter:
         """Every file said all there is to say."""
 
     def _table(self, record: dict[str, Any]) -> None:
-        found = record["frames"][0]["detections"]
-        count = f"{len(found)} object{'' if len(found) == 1 else 's'}"
+        found = record["frames"][0][self._head.results]
+        noun = self._head.noun
+        plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+        count = f"{len(found)} {noun if len(found) == 1 else plural}"
         typer.echo(f"{record['file']}: {count}, {record['seconds']:.2f} s")
         if found:
-            rows = [
-                (each["label"], f"{each['score']:.2f}", *(f"{value:.0f}" for value in each["box"]))
-                for each in found
-            ]
-            render.table(("  object", "score", "x1", "y1", "x2", "y2"), _indented(rows))
+            corners = ("x1", "y1", "x2", "y2") if "box" in found[0] else ()
+            render.table((f"  {noun}", "score", *corners), [_row(each) for each in found])
 
 
-def _indented(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    return [(f"  {first}", *rest) for first, *rest in rows]
+def _row(found: dict[str, Any]) -> tuple[str, ...]:
+    box = (f"{value:.0f}" for value in found.get("box", ()))
+    return (f"  {found['label']}", f"{found['score']:.2f}", *box)
 
 
 class CocoResults:

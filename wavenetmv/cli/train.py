@@ -20,9 +20,13 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", help="Checkpoints, logs and weights go here.")],
     stage: Annotated[str, typer.Option(help="1, 2a, 2b, 3 (3a, 3b) or all.")] = "all",
+    task: Annotated[str, typer.Option(help="Which vision head learns in stage 3.")] = "detect",
     teacher: Annotated[
         Path | None,
-        typer.Option(help="ONNX file of YOLOX-nano, from which stage 3 learns to detect."),
+        typer.Option(
+            help="The network that it learns from: YOLOX-nano as ONNX file to detect, "
+            "EfficientNet-Lite0 as PyTorch state dict to classify."
+        ),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help=f"How long, {_DEFAULT_MINUTES:g} if not given.")
@@ -62,9 +66,9 @@ def train(
     with TrainingProgress(minutes, steps, quiet) as progress:
         weights = run(
             RunOptions(
-                data=data, out=out, cache=cache, stage=stage, teacher=teacher, minutes=minutes,
-                steps=steps, resume=resume, start=start, seed=seed, model=model, config=config,
-                name=name, threads=threads, device=device.value,
+                data=data, out=out, cache=cache, stage=stage, task=task, teacher=teacher,
+                minutes=minutes, steps=steps, resume=resume, start=start, seed=seed, model=model,
+                config=config, name=name, threads=threads, device=device.value,
             ),
             progress.decoded, progress.trained,
         )  # fmt: skip

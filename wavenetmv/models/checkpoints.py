@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,18 @@ from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.entropy import HyperAnalysis
 from wavenetmv.models.exact import PREFIX, ExactEntropyModel, export_entropy
 from wavenetmv.models.gains import Gains
+from wavenetmv.models.inter import InterAnalysis, InterModel, InterSynthesis
 from wavenetmv.models.lifting import LiftingPacket
-from wavenetmv.models.registry import WEIGHTS_FORMAT, ModelId, WeightsInfo, parse_card, read_info
+from wavenetmv.models.registry import (
+    INTER_FORMAT,
+    INTER_SUFFIX,
+    WEIGHTS_FORMAT,
+    ModelId,
+    WeightsInfo,
+    parse_card,
+    read_info,
+    read_inter_info,
+)
 from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 
 TABLES = "tables."
@@ -50,8 +61,24 @@ class LoadedModel:
     table_frequencies: Tensor  # int32, flat
 
 
+@dataclass(frozen=True)
+class LoadedInterModel:
+    """The same of inter frames."""
+
+    info: WeightsInfo
+    config: ModelConfig
+    lifting: LiftingPacket
+    g_a: InterAnalysis
+    g_s: InterSynthesis
+    h_a: HyperAnalysis
+    gains: Gains
+    entropy: ExactEntropyModel
+    table_radii: Tensor  # int32 [64]
+    table_frequencies: Tensor  # int32, flat
+
+
 def save_weights(
-    model: CodecModel,
+    model: CodecModel | InterModel,
     tables: Mapping[str, Tensor],
     folder: Path,
     *,
@@ -59,10 +86,11 @@ def save_weights(
     description: str,
     licence: str = "Apache-2.0",
 ) -> Path:
-    """Write `<name>-<hash>.safetensors` into `folder` and return its path.
+    """Write `<name>-<hash>.safetensors`, or `.inter.safetensors`, into `folder`.
 
-    `tables` holds "radii" and "frequencies", int32.
+    `tables` holds "radii" and "frequencies", int32.  Returns the file's path.
     """
+    inter = isinstance(model, InterModel)
     tensors = {
         key: value.float() if key.startswith("gains.") else value.half()
         for key, value in model.state_dict().items()
@@ -71,9 +99,9 @@ def save_weights(
     tensors |= export_entropy(model.entropy)
     tensors |= {TABLES + key: value.to(torch.int32) for key, value in tables.items()}
     card = {
-        "format": WEIGHTS_FORMAT,
+        "format": INTER_FORMAT if inter else WEIGHTS_FORMAT,
         "name": name,
-        "model_id": int(ModelId.WAVELET_CONTEXT),
+        "model_id": int(ModelId.WAVELET_INTER if inter else ModelId.WAVELET_CONTEXT),
         "licence": licence,
         "parameters": sum(
             parameter.numel()
@@ -83,7 +111,8 @@ def save_weights(
         "description": description,
         "config": model.config.to_dict(),
     }
-    return write_named_by_content(tensors, card, folder, name, ".safetensors")
+    suffix = INTER_SUFFIX if inter else ".safetensors"
+    return write_named_by_content(tensors, card, folder, name, suffix)
 
 
 def write_named_by_content(
@@ -106,35 +135,69 @@ def load_weights(path: Path) -> LoadedModel:
     Raises CheckpointError when it is missing, damaged, misnamed or of another shape.
     """
     info = read_info(path)
-    if info.model_id != ModelId.WAVELET_CONTEXT:
-        raise CheckpointError(f"weights {path}: unknown model id {info.model_id}")
-    try:
-        tensors = load_file(path)
-        config = _read_config(path)
+    _check_model_id(info, ModelId.WAVELET_CONTEXT)
+    with _file_faults(path):
+        tensors, config = load_file(path), _read_config(path, WEIGHTS_FORMAT)
         model = LoadedModel(
             info=info,
             config=config,
-            lifting=LiftingPacket(config.lifting_hidden, config.base),
             g_a=AnalysisTransform(config),
             g_s=SynthesisTransform(config),
-            h_a=HyperAnalysis(config),
-            gains=Gains(config.M, config.profiles),
             entropy=ExactEntropyModel(config, tensors),
-            table_radii=tensors[TABLES + "radii"],
-            table_frequencies=tensors[TABLES + "frequencies"],
+            **_common_parts(config, tensors),
         )
         _load_float_parts(model, tensors)
-    except (KeyError, ValueError, RuntimeError, SafetensorError, OSError) as error:
-        raise CheckpointError(f"weights {path}: {first_line(error)}") from error
     return model
 
 
-def _read_config(path: Path) -> ModelConfig:
+def load_inter_weights(path: Path) -> LoadedInterModel:
+    """As `load_weights`, of inter frames."""
+    info = read_inter_info(path)
+    _check_model_id(info, ModelId.WAVELET_INTER)
+    with _file_faults(path):
+        tensors, config = load_file(path), _read_config(path, INTER_FORMAT)
+        model = LoadedInterModel(
+            info=info,
+            config=config,
+            g_a=InterAnalysis(config),
+            g_s=InterSynthesis(config),
+            entropy=ExactEntropyModel(config, tensors, temporal=True),
+            **_common_parts(config, tensors),
+        )
+        _load_float_parts(model, tensors)
+    return model
+
+
+def _check_model_id(info: WeightsInfo, expected: ModelId) -> None:
+    if info.model_id != expected:
+        raise CheckpointError(f"weights {info.path}: unknown model id {info.model_id}")
+
+
+@contextmanager
+def _file_faults(path: Path) -> Iterator[None]:
+    """Whatever a file's content makes go wrong, as CheckpointError."""
+    try:
+        yield
+    except (KeyError, ValueError, RuntimeError, SafetensorError, OSError) as error:
+        raise CheckpointError(f"weights {path}: {first_line(error)}") from error
+
+
+def _read_config(path: Path, expected: str) -> ModelConfig:
     with safe_open(path, framework="numpy") as file:
-        return ModelConfig.from_dict(parse_card(file.metadata() or {}, path)["config"])
+        return ModelConfig.from_dict(parse_card(file.metadata() or {}, path, expected)["config"])
 
 
-def _load_float_parts(model: LoadedModel, tensors: Mapping[str, Tensor]) -> None:
+def _common_parts(config: ModelConfig, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {
+        "lifting": LiftingPacket(config.lifting_hidden, config.base),
+        "h_a": HyperAnalysis(config),
+        "gains": Gains(config.M, config.profiles),
+        "table_radii": tensors[TABLES + "radii"],
+        "table_frequencies": tensors[TABLES + "frequencies"],
+    }
+
+
+def _load_float_parts(model: LoadedModel | LoadedInterModel, tensors: Mapping[str, Tensor]) -> None:
     parts = {
         "lifting.": model.lifting,
         "g_a.": model.g_a,

@@ -37,6 +37,7 @@ MEAN_BITS = 4  # means and y_hat travel in steps of 1/16
 CONTEXT_BITS = 2  # the context networks see y_hat in steps of 1/4 ...
 CONTEXT_MAX = 511  # ... clamped to this many steps
 Z_MAX = 255  # z_hat is clamped to -255..255
+TEMPORAL_WIDTH = 64  # channels that tell of the frame before
 
 
 def scale_of(index: Tensor) -> Tensor:
@@ -75,30 +76,51 @@ class HyperAnalysis(nn.Sequential):
 class HyperSynthesis(nn.Module):
     """h_s: z_hat [B, N, h/4, w/4] -> features [B, C, h, w], and from these parameters."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, temporal: bool = False) -> None:
         super().__init__()
         N, C, M = config.N, config.context_width, config.M
+        self.temporal = TemporalContext(M) if temporal else None
+        seen = N + (TEMPORAL_WIDTH if temporal else 0)
         self.up = nn.ModuleList(
             [
                 FakeQuantConv2d(N, 4 * N, 1, input_bits=0, input_max=Z_MAX, hidden=True),
                 FakeQuantConv2d(N, 4 * N, 1, hidden=True),
             ]
         )
-        self.features = FakeQuantConv2d(N, C, 3, hidden=True)
+        self.features = FakeQuantConv2d(seen, C, 3, hidden=True)
         self.heads = nn.ModuleList(
             FakeQuantConv2d(C, 2 * M // GROUPS, 1, hidden=False) for _ in range(GROUPS)
         )
 
-    def forward(self, z_hat: Tensor) -> Tensor:
+    def forward(self, z_hat: Tensor, past: Tensor | None = None) -> Tensor:
+        """`past` [B, M + 2, h, w] from `temporal_input`, if this is the model of inter frames."""
         x = z_hat
         for layer in self.up:
             x = F.pixel_shuffle(layer(x), 2)
+        if self.temporal is not None:
+            x = torch.cat([x, self.temporal(past)], 1)
         features: Tensor = self.features(x)
         return features
 
     def parameters_of(self, step: int, features: Tensor) -> list[Tensor]:
         """Per group [B, M/2, h/2, w/2], M/4 means and M/4 scale indexes, of this step."""
         return _at_own_phase(self.heads, step, features)
+
+
+class TemporalContext(FakeQuantConv2d):
+    """What the frame before says about this one, before anything of this one is decoded.
+
+    Its inputs, by channel: M latents of the frame before in the steps of `Context`, how
+    rough the motion is there (quarters of a pixel, seen in steps of 1/32), and whether that
+    frame was an intra frame (0 or 255, seen in steps of 1/256).
+    """
+
+    def __init__(self, M: int) -> None:
+        bits = (*[CONTEXT_BITS] * M, 5, 8)
+        largest = (*[CONTEXT_MAX] * M, 255, 255)
+        super().__init__(
+            M + 2, TEMPORAL_WIDTH, 1, input_bits=bits, input_max=largest, hidden=True
+        )  # fmt: skip
 
 
 class Context(nn.Module):
@@ -150,12 +172,15 @@ class Coded:
 
 
 class EntropyModel(nn.Module):
-    """Trainable entropy model of y; `fake_quant` rounds everything as the exact form does."""
+    """Trainable entropy model of y; `fake_quant` rounds everything as the exact form does.
 
-    def __init__(self, config: ModelConfig, anchors: int) -> None:
+    `temporal`: it is that of inter frames and sees the frame before.
+    """
+
+    def __init__(self, config: ModelConfig, anchors: int, *, temporal: bool = False) -> None:
         super().__init__()
         self.h_a = HyperAnalysis(config)
-        self.h_s = HyperSynthesis(config)
+        self.h_s = HyperSynthesis(config, temporal=temporal)
         self.contexts = nn.ModuleList(Context(config, step) for step in range(1, STEPS))
         # Narrow at the start: a wide prior of z costs bits for a long time.
         narrow = index_of(torch.tensor(0.4)) / 2**INDEX_UNIT_BITS
@@ -168,15 +193,24 @@ class EntropyModel(nn.Module):
             if isinstance(module, FakeQuantConv2d):
                 module.fake_quant = on
 
-    def forward(self, y: Tensor, position: Tensor, block: Tensor | int = 0) -> Coded:
-        """y [B, M, h, w] times the gain, float32; position and block as in models/gains.py."""
+    def forward(
+        self,
+        y: Tensor,
+        position: Tensor,
+        block: Tensor | int = 0,
+        past: Tensor | None = None,
+    ) -> Coded:
+        """y [B, M, h, w] times the gain, float32; position and block as in models/gains.py.
+
+        `past` [B, M + 2, h, w]: the real values of `TemporalContext`'s inputs.
+        """
         z = self.h_a(y).float()
         z_hat = round_ste(z).clamp(-Z_MAX, Z_MAX)
         z_noisy = z + torch.rand_like(z) - 0.5 if self.training else z_hat
         z_index = interpolate(self.z_index, position, block)[:, :, None, None]
         z_bits = _bits(z_noisy, self._scale(z_index))
 
-        features = self.h_s(z_hat)
+        features = self.h_s(z_hat, past)
         known: list[Tensor] = []
         y_bits = torch.zeros_like(z_bits)
         for step in range(STEPS):

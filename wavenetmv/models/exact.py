@@ -80,11 +80,13 @@ def restore_entropy(entropy: EntropyModel, tensors: Mapping[str, Tensor]) -> Non
 class ExactEntropyModel(nn.Module):
     """Means and scale indexes of every latent, step by step, for one picture (B = 1)."""
 
-    def __init__(self, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, config: ModelConfig, tensors: Mapping[str, Tensor], *, temporal: bool = False
+    ) -> None:
         """Raises KeyError or ValueError when `tensors` do not fit `config`."""
         super().__init__()
         self.config = config
-        self.h_s = _exact(HyperSynthesis(config), tensors, "h_s.")
+        self.h_s = _exact(HyperSynthesis(config, temporal=temporal), tensors, "h_s.")
         self.contexts = [
             _exact(Context(config, step), tensors, f"contexts.{step - 1}.")
             for step in range(1, STEPS)
@@ -99,9 +101,12 @@ class ExactEntropyModel(nn.Module):
         """Scale index of each channel of z, uint8 [N]; `lambda_index` in 0..320."""
         return torch.from_numpy(z_scale_indexes(self.z_anchor_indexes, lambda_index, block))
 
-    def hyper(self, z_hat: Tensor) -> Tensor:
-        """z_hat integers [1, N, h/4, w/4] -> features [1, C, h, w] for `parameters_of_step`."""
-        features: Tensor = self.h_s(z_hat.float())
+    def hyper(self, z_hat: Tensor, past: Tensor | None = None) -> Tensor:
+        """z_hat integers [1, N, h/4, w/4] -> features [1, C, h, w] for `parameters_of_step`.
+
+        past [1, M + 2, h, w]: the integers of `entropy.TemporalContext`, for inter frames.
+        """
+        features: Tensor = self.h_s(z_hat.float(), past)
         return features
 
     def parameters_of_step(
@@ -130,10 +135,7 @@ class ExactEntropyModel(nn.Module):
             context = self.contexts[step - 1]
             # The context's 3x3 layer sees one row above and below.
             first, last = max(0, top - 1), min(features.shape[2], bottom + 1)
-            seen = torch.floor(
-                (y_sixteenths[:, :, first:last] + 2) * 2.0 ** (CONTEXT_BITS - MEAN_BITS)
-            )
-            hidden = context(features[:, :, first:last], seen.clamp_(-CONTEXT_MAX, CONTEXT_MAX))
+            hidden = context(features[:, :, first:last], as_context(y_sixteenths[:, :, first:last]))
             change = context.parameters_of(hidden[:, :, top - first : bottom - first])
             groups = [base.add_(delta) for base, delta in zip(groups, change, strict=True)]
         mean, index = means_and_indexes(groups)
@@ -143,6 +145,12 @@ class ExactEntropyModel(nn.Module):
         half = 2.0 ** (OUTPUT_BITS - INDEX_UNIT_BITS - 1)
         index = index.add_(half).mul_(2.0 ** (INDEX_UNIT_BITS - OUTPUT_BITS)).floor_()
         return mean.to(torch.int32), index.clamp_(0, SCALE_LEVELS - 1).to(torch.uint8)
+
+
+def as_context(y_sixteenths: Tensor) -> Tensor:
+    """Latents in sixteenths -> the integers that the context networks see."""
+    seen = torch.floor((y_sixteenths + 2) * 2.0 ** (CONTEXT_BITS - MEAN_BITS))
+    return seen.clamp_(-CONTEXT_MAX, CONTEXT_MAX)
 
 
 def _exact(module: Network, tensors: Mapping[str, Tensor], prefix: str) -> Network:

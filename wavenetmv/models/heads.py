@@ -4,84 +4,62 @@
     stages expect -> those stages -> raw -> `read` -> results in the picture's coordinates
 
 A head is a class with a `task`, a network and a `read`; `HEADS` lists them.  A new one is
-this file's business alone: training finds its loss in `training.distillation`, and
-`wmv analyze --task NAME` finds it here.
+this file's business alone: `wmv analyze --task NAME` finds it here, and shows whatever
+results it gives; how it is taught is a `Course` in `training.courses`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavenetmv.errors import UsageFault
+from wavenetmv.labels import COCO_LABELS, IMAGENET_LABELS
+from wavenetmv.models.adapters import Adapter, DoublingAdapter, ResizingAdapter
 from wavenetmv.models.boxes import find_objects
+from wavenetmv.models.efficientnet import C16_CHANNELS, EfficientNetTail, TailFeatures
+from wavenetmv.models.resampling import fit_short_side
 from wavenetmv.models.yolox import C3_CHANNELS, Features, YoloxTail
-from wavenetmv.types import Detection
+from wavenetmv.types import Classification, Detection, Finding
 
 LATENT_STRIDE = 16  # pixels per latent along a side
 
 
-class PlainBlock(nn.Module):
-    """x + conv(act(conv(x))), 3x3."""
+class Head(nn.Module, ABC):
+    """What every head has; constructors take M and sizes with defaults.
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.last = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.last(F.silu(self.first(x), inplace=True))
-        return out
-
-
-class Adapter(nn.Module):
-    """Latents to features at twice their resolution.
-
-    y_hat [B, M, h, w], gain undone -> [B, channels, 2h, 2w]
+    task       its name on the command line and in files
+    labels     of its classes
+    threshold  the least score of a result where the caller names none
+    results    what a list of its results is called, in JSON
+    noun       what one of them is, in a table
+    adapter    from latents to features
+    tail       of a pretrained network, from these features on
     """
 
-    def __init__(self, M: int, channels: int, coarse: int, fine: int, blocks: int) -> None:
-        super().__init__()
-        # Latents of a wavelet codec differ a hundredfold in size between channels.
-        self.register_buffer("scale", torch.ones(M))
-        self.scale: Tensor
-        self.enter = nn.Conv2d(M, coarse, 3, padding=1)
-        self.coarse = nn.Sequential(*(PlainBlock(coarse) for _ in range(blocks)))
-        self.up = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
-        self.fine = nn.Sequential(*(PlainBlock(fine) for _ in range(blocks)))
-        self.leave = nn.Conv2d(fine, channels, 1)
-
-    def forward(self, y_hat: Tensor) -> Tensor:
-        x = y_hat * self.scale[:, None, None]
-        out: Tensor = self.leave(self.fine(self.up(self.coarse(self.enter(x)))))
-        return out
-
-    @torch.no_grad()
-    def calibrate(self, latents: Iterator[Tensor]) -> None:
-        """Set `scale` from batches [B, M, h, w], so that channels enter at about unit size."""
-        squares = torch.stack([y.square().mean((0, 2, 3)) for y in latents])
-        self.scale.copy_(1 / (squares.mean(0).sqrt() + 0.02))
-
-
-class Head(nn.Module, ABC):
-    """What every head has; constructors take M and sizes with defaults."""
-
     task: ClassVar[str]
+    labels: ClassVar[tuple[str, ...]]
+    threshold: ClassVar[float]
+    results: ClassVar[str]
+    noun: ClassVar[str]
+    adapter: Adapter
+    tail: nn.Module
 
     @abstractmethod
     def config(self) -> dict[str, int]:
         """Arguments that build this network again."""
 
     @abstractmethod
+    def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
+        """y_hat [B, M, h, w], h and w even, gain undone, of pictures (H, W) -> raw [B, ...]."""
+
+    @abstractmethod
     def read(
         self, raw: Tensor, latent_size: tuple[int, int], size: tuple[int, int], threshold: float
-    ) -> list[Detection]:
+    ) -> Sequence[Finding]:
         """Results, best first, from raw [1, ...] of latents (h, w) of a picture (H, W)."""
 
 
@@ -89,23 +67,27 @@ class DetectionHead(Head):
     """The 80 object classes of COCO: adapter, then YOLOX-nano from its stride 8 on."""
 
     task: ClassVar[str] = "detect"
+    labels: ClassVar[tuple[str, ...]] = COCO_LABELS
+    threshold: ClassVar[float] = 0.25
+    results: ClassVar[str] = "detections"
+    noun: ClassVar[str] = "object"
 
     def __init__(self, M: int, coarse: int = 192, fine: int = 128, blocks: int = 2) -> None:
         super().__init__()
         self._config = {"M": M, "coarse": coarse, "fine": fine, "blocks": blocks}
-        self.adapter = Adapter(M, C3_CHANNELS, coarse, fine, blocks)
-        self.tail = YoloxTail()
+        self.adapter: DoublingAdapter = DoublingAdapter(M, C3_CHANNELS, coarse, fine, blocks)
+        self.tail: YoloxTail = YoloxTail()
 
     def config(self) -> dict[str, int]:
         return dict(self._config)
 
     def features(self, y_hat: Tensor) -> Features:
-        """y_hat [B, M, h, w], h and w even, gain undone -> what the teacher computes."""
+        """y_hat as for `forward` -> what the teacher computes."""
         features: Features = self.tail.features(self.adapter(y_hat))
         return features
 
-    def forward(self, y_hat: Tensor) -> Tensor:
-        """y_hat as for `features` -> raw [B, A, 85], see `boxes.decode_boxes`."""
+    def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
+        """-> raw [B, A, 85] of the whole latents, see `boxes.decode_boxes`."""
         raw: Tensor = self.tail(self.adapter(y_hat))
         return raw
 
@@ -116,7 +98,61 @@ class DetectionHead(Head):
         return find_objects(raw[0], (LATENT_STRIDE * h, LATENT_STRIDE * w), size, threshold)
 
 
-HEADS: dict[str, type[Head]] = {head.task: head for head in (DetectionHead,)}
+class ClassificationHead(Head):
+    """The 1000 classes of ImageNet: adapter, then EfficientNet-Lite0 from its stride 16 on.
+
+    That network knows pictures with a short side of about 256 pixels, latents have the
+    picture's own scale: so the adapter changes to the scale of such a picture.
+    """
+
+    task: ClassVar[str] = "classify"
+    labels: ClassVar[tuple[str, ...]] = IMAGENET_LABELS
+    threshold: ClassVar[float] = 0.05  # a picture has one class, and often no sure one
+    results: ClassVar[str] = "classes"
+    noun: ClassVar[str] = "class"
+    positions: ClassVar[int] = 16  # along the short side, 256 / 16
+    limit: ClassVar[int] = 5  # results, as in top-5
+
+    def __init__(self, M: int, width: int = 128, near: int = 1, far: int = 2) -> None:
+        super().__init__()
+        self._config = {"M": M, "width": width, "near": near, "far": far}
+        self.adapter: ResizingAdapter = ResizingAdapter(M, C16_CHANNELS, width, near, far)
+        self.tail: EfficientNetTail = EfficientNetTail()
+
+    def config(self) -> dict[str, int]:
+        return dict(self._config)
+
+    def features(self, y_hat: Tensor, size: tuple[int, int]) -> TailFeatures:
+        """y_hat and size as for `forward` -> what the teacher computes of the whole picture."""
+        extent = (size[0] / LATENT_STRIDE, size[1] / LATENT_STRIDE)
+        c16 = self.adapter(y_hat, extent, fit_short_side(size, self.positions))
+        features: TailFeatures = self.tail.features(c16)
+        return features
+
+    def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
+        """-> logits [B, 1000]."""
+        logits: Tensor = self.tail.predict(self.features(y_hat, size))
+        return logits
+
+    def read(
+        self, raw: Tensor, latent_size: tuple[int, int], size: tuple[int, int], threshold: float
+    ) -> list[Classification]:
+        scores, classes = raw[0].float().softmax(0).topk(self.limit)
+        return [
+            Classification(class_id, self.labels[class_id], score)
+            for score, class_id in zip(scores.tolist(), classes.tolist(), strict=True)
+            if score >= threshold
+        ]
+
+
+HEADS: dict[str, type[Head]] = {head.task: head for head in (DetectionHead, ClassificationHead)}
+
+
+def head_class(task: str) -> type[Head]:
+    """The head that a user asked for. Raises UsageFault for an unknown task."""
+    if task not in HEADS:
+        raise UsageFault(f"no task {task!r}; there are {', '.join(HEADS)}")
+    return HEADS[task]
 
 
 def build_head(task: str, M: int, **sizes: int) -> Head:

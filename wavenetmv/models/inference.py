@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavenetmv.models.adamix import pool
-from wavenetmv.models.checkpoints import LoadedModel
+from wavenetmv.models.checkpoints import LoadedInterModel, LoadedModel
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.exact_conv import channels_last
 from wavenetmv.types import index_to_lambda
@@ -35,20 +35,21 @@ class _Span:
     seen_stop: int
 
 
-class InferenceModel:
-    """Transforms of one set of weights on one device. Safe to use from several threads."""
+class Networks:
+    """The networks of a weights file on one device, and what both kinds of frames share."""
 
-    def __init__(self, model: LoadedModel, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, model: LoadedModel | LoadedInterModel, device: torch.device, dtype: torch.dtype
+    ) -> None:
         """`dtype` is that of the transforms' convolutions; it never touches the symbols."""
-        self.model, self.device, self.dtype = model, device, dtype
-        self.config = model.config
+        self.device, self.dtype = device, dtype
+        self.info, self.config = model.info, model.config
         self.entropy = model.entropy.to(device)
         self.lifting = model.lifting.to(device, dtype)
-        self.g_a = model.g_a.to(device, dtype)
-        self.g_s = model.g_s.to(device, dtype)
         self.h_a = model.h_a.to(device, dtype)
         self.gains = model.gains.to(device)
-        for transform in (self.g_a, self.g_s):
+        for transform in (model.g_a, model.g_s):
+            transform.to(device, dtype)
             if transform.attention is not None:
                 transform.attention.float()
 
@@ -56,6 +57,28 @@ class InferenceModel:
         """(h, w) of y for a picture of this size: padding to whole hyper-latents included."""
         factor = self.config.downsampling_factor
         return 4 * -(-height // factor), 4 * -(-width // factor)
+
+    @torch.inference_mode()
+    def dequantise(self, y_sixteenths: Tensor, lambda_index: int, block: int = 0) -> Tensor:
+        """Integers of `latents.walk` -> y_hat [1, M, h, w], the scale the transforms know."""
+        gain = self.gains.decoder(self.position(lambda_index), block)
+        return (y_sixteenths * 2.0**-MEAN_BITS) * gain
+
+    def cast(self, x: Tensor) -> Tensor:
+        """As the convolutions like it best: the layout is a tenth of their time on CPUs."""
+        return x.to(self.dtype, memory_format=torch.channels_last)
+
+    def position(self, lambda_index: int) -> Tensor:
+        lmbda = torch.tensor([index_to_lambda(lambda_index)], device=self.device)
+        return torch.log2(lmbda / index_to_lambda(0))
+
+
+class InferenceModel(Networks):
+    """Transforms of one set of weights on one device. Safe to use from several threads."""
+
+    def __init__(self, model: LoadedModel, device: torch.device, dtype: torch.dtype) -> None:
+        super().__init__(model, device, dtype)
+        self.g_a, self.g_s = model.g_a, model.g_s
 
     @torch.inference_mode()
     def analyse(self, pixels: Tensor, lambda_index: int, block: int = 0) -> tuple[Tensor, Tensor]:
@@ -68,10 +91,10 @@ class InferenceModel:
             packet = self._packet(pixels, rows, columns)
             if mixture is None:
                 mixture = self.g_a.mixture(packet)
-            tile = self.g_a(self._cast(packet), mixture).float()
+            tile = self.g_a(self.cast(packet), mixture).float()
             _paste(y, tile, rows, columns)
-        y *= self.gains.encoder(self._position(lambda_index), block)
-        return y, self.h_a(self._cast(y)).float()
+        y *= self.gains.encoder(self.position(lambda_index), block)
+        return y, self.h_a(self.cast(y)).float()
 
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, height: int, width: int) -> Tensor:
@@ -84,7 +107,7 @@ class InferenceModel:
             seen = y_hat[
                 :, :, rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop
             ]
-            packet = self.g_s(self._cast(seen), mixture).float().contiguous()
+            packet = self.g_s(self.cast(seen), mixture).float().contiguous()
             x_hat = self.lifting.inverse(packet) + 0.5
             top, left = (factor * (s.start - s.seen_start) for s in (rows, columns))
             bottom, right = (factor * (s.stop - s.seen_start) for s in (rows, columns))
@@ -95,20 +118,6 @@ class InferenceModel:
                 factor * columns.start : factor * columns.stop,
             ] = values.cpu()
         return pixels[:height, :width]
-
-    @torch.inference_mode()
-    def dequantise(self, y_sixteenths: Tensor, lambda_index: int, block: int = 0) -> Tensor:
-        """Integers of `latents.walk` -> y_hat [1, M, h, w], the scale the transforms know."""
-        gain = self.gains.decoder(self._position(lambda_index), block)
-        return (y_sixteenths * 2.0**-MEAN_BITS) * gain
-
-    def _cast(self, x: Tensor) -> Tensor:
-        """As the convolutions like it best: the layout is a tenth of their time on CPUs."""
-        return x.to(self.dtype, memory_format=torch.channels_last)
-
-    def _position(self, lambda_index: int) -> Tensor:
-        lmbda = torch.tensor([index_to_lambda(lambda_index)], device=self.device)
-        return torch.log2(lmbda / index_to_lambda(0))
 
     def _packet(self, pixels: Tensor, rows: _Span, columns: _Span) -> Tensor:
         """Packet coefficients of one tile and its surroundings, float32."""

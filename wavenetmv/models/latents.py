@@ -36,17 +36,19 @@ def walk(
     lambda_index: int,
     exchange: Exchange,
     block: int = 0,
+    past: Tensor | None = None,
 ) -> Tensor:
     """Code all latents of one picture; `size` = (h, w) of y, multiples of 4.
 
-    `lambda_index` in 0..320; `block` as in models/gains.py.
+    `lambda_index` in 0..320; `block` as in models/gains.py; `past` as `ExactEntropyModel.hyper`
+    wants it.
 
     Returns y_hat in sixteenths of a quantiser step: float32 integers [1, M, h, w].
     """
     h, w = size
     z_indexes = entropy.z_indexes(lambda_index, block)
     z_hat = exchange.hyper(z_indexes[:, None, None].expand(-1, h // 4, w // 4))
-    features = entropy.hyper(z_hat[None])
+    features = entropy.hyper(z_hat[None], past)
     y_sixteenths = channels_last(features.new_zeros(1, entropy.config.M, h, w))
     for step in range(STEPS):
         means, indexes = entropy.parameters_of_step(step, features, y_sixteenths)

@@ -3,7 +3,8 @@
 A weights file is named `<name>-<first 8 hex digits of its SHA-256>.safetensors`.  A stream
 names the weights it needs by model id and the first 8 bytes of that hash; nothing is ever
 fetched from anywhere.  Heads are files of their own, `<task>-<hash>.head.safetensors`, and
-name the codec weights whose latents they read: a better head needs no new codec.
+name the codec weights whose latents they read: a better head needs no new codec.  The
+networks of inter frames are files of their own too, `<name>-<hash>.inter.safetensors`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from wavenetmv.errors import CheckpointError
 
 WEIGHTS_FORMAT = "wavenetmv-weights-1"
 HEAD_FORMAT = "wavenetmv-head-1"
+INTER_FORMAT = "wavenetmv-inter-1"
 HEAD_SUFFIX = ".head.safetensors"
+INTER_SUFFIX = ".inter.safetensors"
 SEARCH_VARIABLE = "WAVENETMV_WEIGHTS"  # further folders, separated as in PATH
 DEFAULT_NAME = "base"
+INTER_NAME = "video"
 _SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
@@ -33,6 +37,7 @@ class ModelId(IntEnum):
     """Wire ids of network families. Permanent: never renumber, never reuse."""
 
     WAVELET_CONTEXT = 1  # lifting packet, AdaMix, hyperprior, four-step context
+    WAVELET_INTER = 2  # the same for inter frames: motion compensation, a view of the past
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,14 @@ def list_weights() -> list[WeightsInfo]:
 
     Raises CheckpointError when one of them is damaged.
     """
-    return [read_info(path) for path in _files() if not path.name.endswith(HEAD_SUFFIX)]
+    return [
+        read_info(path) for path in _files() if not path.name.endswith((HEAD_SUFFIX, INTER_SUFFIX))
+    ]
+
+
+def list_inter_weights() -> list[WeightsInfo]:
+    """All weights of inter frames in the same places. Raises CheckpointError."""
+    return [read_inter_info(path) for path in _files() if path.name.endswith(INTER_SUFFIX)]
 
 
 def list_heads() -> list[HeadInfo]:
@@ -117,9 +129,32 @@ def find_weights(model_id: int, stream_hash: bytes) -> WeightsInfo:
     )
 
 
+def default_inter_weights(name: str = INTER_NAME) -> WeightsInfo | None:
+    """The weights that encode inter frames when none are named; None if there are none."""
+    return next((info for info in list_inter_weights() if info.name == name), None)
+
+
+def find_inter_weights(stream_hash: bytes) -> WeightsInfo:
+    """The weights of a stream's inter frames. Raises CheckpointError."""
+    known = list_inter_weights()
+    for info in known:
+        if info.stream_hash == stream_hash:
+            return info
+    have = ", ".join(f"{info.name} {info.sha256[:16]}" for info in known) or "none"
+    raise CheckpointError(
+        f"this video needs inter weights {stream_hash.hex()}; found: {have}; "
+        f"put the file into a folder of ${SEARCH_VARIABLE}"
+    )
+
+
 def read_info(path: Path) -> WeightsInfo:
     """What a weights file says of itself, its name checked against its content."""
-    return _read_info(path, *_stamp(path))
+    return _read_info(path, *_stamp(path), WEIGHTS_FORMAT)
+
+
+def read_inter_info(path: Path) -> WeightsInfo:
+    """As `read_info`, of the weights of inter frames."""
+    return _read_info(path, *_stamp(path), INTER_FORMAT)
 
 
 def read_head_info(path: Path) -> HeadInfo:
@@ -137,9 +172,9 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=32)
-def _read_info(path: Path, _mtime_ns: int, size: int) -> WeightsInfo:
+def _read_info(path: Path, _mtime_ns: int, size: int, expected: str) -> WeightsInfo:
     sha256, metadata = _verified(path)
-    card = parse_card(metadata, path)
+    card = parse_card(metadata, path, expected)
     return WeightsInfo(
         name=card["name"],
         model_id=card["model_id"],
@@ -207,7 +242,9 @@ _COMMON_FIELDS: dict[str, type] = {
     "parameters": int,
     "description": str,
 }
+_CODEC_FIELDS: dict[str, type] = {"name": str, "model_id": int, "config": dict, **_COMMON_FIELDS}
 _CARD_FIELDS: dict[str, dict[str, type]] = {
-    WEIGHTS_FORMAT: {"name": str, "model_id": int, "config": dict, **_COMMON_FIELDS},
+    WEIGHTS_FORMAT: _CODEC_FIELDS,
+    INTER_FORMAT: _CODEC_FIELDS,
     HEAD_FORMAT: {"task": str, "codec": str, "config": dict, **_COMMON_FIELDS},
 }

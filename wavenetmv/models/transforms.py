@@ -26,7 +26,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, width, 3, padding=1)
         self.last = nn.Conv2d(width, channels, 3, padding=1)
-        _zero(self.last)
+        zero_(self.last)
 
     def forward(self, x: Tensor, mixture: None = None) -> Tensor:
         """`mixture` is there for the places that an `AdaMixBlock` may have too."""
@@ -42,7 +42,7 @@ class AdaMixBlock(nn.Module):
         super().__init__()
         self.first = AdaMixConv2d(channels, width, filters)
         self.last = nn.Conv2d(width, channels, 3, padding=1)
-        _zero(self.last)
+        zero_(self.last)
 
     def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
         inner = self.first(F.leaky_relu(x, NEGATIVE_SLOPE), mixture)
@@ -119,7 +119,8 @@ def _attention(config: ModelConfig, channels: int) -> MixtureAttention | None:
     return MixtureAttention(channels, config.adamix_filters)
 
 
-def _zero(conv: nn.Conv2d) -> None:
+def zero_(conv: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(conv.weight)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
+    return conv

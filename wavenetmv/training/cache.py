@@ -32,8 +32,13 @@ class PictureCache:
 
     @property
     def smallest_side(self) -> int:
-        """Pixels; crops can be no larger."""
+        """Pixels; larger crops are of some of the pictures only."""
         return int(min(min(picture.shape[:2]) for picture in self.pictures))
+
+    @property
+    def largest_side(self) -> int:
+        """Pixels of the short side of the largest picture; crops can be no larger."""
+        return int(max(min(picture.shape[:2]) for picture in self.pictures))
 
     def crops(
         self, rng: np.random.Generator, count: int, size: int, min_scale: float = 1.0
@@ -42,10 +47,15 @@ class PictureCache:
 
         min_scale   below 1: crops are made smaller by a random factor down to this one, as far
                     as their picture is large enough; shrinking hides what an earlier codec did
+
+        They are of the pictures that are large enough. Raises UsageFault if none is.
         """
+        pictures = [each for each in self.pictures if min(each.shape[:2]) >= size]
+        if not pictures:
+            raise UsageFault(f"no picture of at least {size} pixels a side for a crop")
         out = np.empty((count, size, size, 3), np.uint8)
         for crop in out:
-            picture = self.pictures[rng.integers(len(self.pictures))]
+            picture = pictures[rng.integers(len(pictures))]
             window = _window(rng, picture, size, min_scale)
             crop[:] = window[:, ::-1] if rng.random() < 0.5 else window
         return out

@@ -11,10 +11,10 @@ import torch
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.device import choose_device
 from wavenetmv.training.cache import PictureCache, open_cache
+from wavenetmv.training.courses import COURSES
 from wavenetmv.training.distributed import Group, join
 from wavenetmv.training.export import export, load_checkpoint, model_from_weights
 from wavenetmv.training.stages import Report, Stage, choose, read_settings, run_stages
-from wavenetmv.training.teachers import load_yolox
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class RunOptions:
     out: Path
     cache: Path | None = None  # decoded pictures; None is a folder in `out`
     stage: str = "all"
-    teacher: Path | None = None  # ONNX file of YOLOX-nano, for stage 3
+    task: str = "detect"  # whose head learns in stage 3
+    teacher: Path | None = None  # file of the network that it learns from
     minutes: float | None = None
     steps: int | None = None
     resume: bool = False
@@ -46,8 +47,8 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     device = choose_device(options.device)
-    teacher = load_yolox(options.teacher).to(device) if options.teacher else None
-    stages = choose(options.stage, with_teacher=teacher is not None)
+    stages = choose(options.stage, options.task, with_teacher=options.teacher is not None)
+    teacher = COURSES[options.task].load(options.teacher).to(device) if options.teacher else None
     model_config, changes = read_settings(options.config, options.model)
     start = _load_start(options.start)
     crop = max(changes.get(stage.name, {}).get("crop", stage.config.crop) for stage in stages)

@@ -11,21 +11,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import PRESETS, ModelConfig
 from wavenetmv.models.device import choose_dtype
-from wavenetmv.models.heads import DetectionHead
+from wavenetmv.models.heads import DetectionHead, build_head
 from wavenetmv.models.initialisation import initialise
 from wavenetmv.training.cache import PictureCache
-from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion
+from wavenetmv.training.courses import COURSES, Course, Lesson
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
 from wavenetmv.training.objectives import Objective, latent_rate_distortion, rate_distortion
 from wavenetmv.training.profiles import with_machine_profile
-from wavenetmv.training.teachers import YoloxTeacher
 from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
 from wavenetmv.training.wavelet import energy_compaction
 
@@ -37,8 +36,9 @@ class Stage:
     """One stage.
 
     share      its part of the minutes when several stages run
-    trains     the parameters that learn, by prefix
-    teaches    instead of `objective`: what makes one from a teacher
+    trains     the parameters that learn, by prefix; () for those that a head's course names
+    lesson     of a head's course: instead of `objective`, what makes one from a teacher
+    task       whose head learns, where there is a lesson
     """
 
     name: str
@@ -46,7 +46,13 @@ class Stage:
     share: float
     trains: tuple[str, ...]
     objective: Objective | None = None
-    teaches: Callable[[YoloxTeacher], Objective] | None = None
+    lesson: Callable[[Course], Lesson | None] | None = None
+    task: str = DetectionHead.task
+
+    @property
+    def folder(self) -> str:
+        """Below the run's: heads of several tasks learn side by side."""
+        return self.name if self.task == DetectionHead.task else f"{self.name}-{self.task}"
 
 
 # The learning rates are those of the best of short runs on the same minutes.
@@ -66,33 +72,56 @@ STAGES = (
     ),
     Stage(
         "3a", StageConfig(steps=1, batch=16, crop=256, lr=1e-3, ema=0.998),
-        share=0.3, trains=("heads.detect.adapter.",), teaches=FeatureMatching,
+        share=0.3, trains=(), lesson=lambda course: course.alone,
     ),
     Stage(
         "3b",
         StageConfig(steps=1, batch=12, crop=256, lr=2e-4, decay_from=0.3, fake_quant_from=0.75),
-        share=0.7, trains=("",), teaches=TaskRateDistortion,
+        share=0.7, trains=("",), lesson=lambda course: course.together,
     ),
 )  # fmt: skip
 
 
-def choose(name: str, with_teacher: bool = False) -> tuple[Stage, ...]:
+def choose(
+    name: str, task: str = DetectionHead.task, with_teacher: bool = False
+) -> tuple[Stage, ...]:
     """The stages that `name` means: one of them, 3 for its two parts, or all.
 
     Without a teacher "all" ends before stage 3.  Raises UsageFault.
     """
+    if task not in COURSES:
+        raise UsageFault(f"no course for task {task!r}; there are {', '.join(COURSES)}")
     chosen = tuple(
         stage for stage in STAGES
-        if name in (stage.name, "all") or (name == "3" and stage.teaches)
+        if name in (stage.name, "all") or (name == "3" and stage.lesson)
     )  # fmt: skip
     if not chosen:
         names = ", ".join(stage.name for stage in STAGES)
         raise UsageFault(f"stage must be all, {names} or 3; got {name!r}")
-    if with_teacher:
-        return chosen
-    if name != "all" and chosen[0].teaches:
-        raise UsageFault(f"stage {name} learns from a detector: name its file with --teacher")
-    return tuple(stage for stage in chosen if not stage.teaches)
+    if not with_teacher:
+        if name != "all" and chosen[0].lesson:
+            raise UsageFault(f"stage {name} learns from a network: name its file with --teacher")
+        chosen = tuple(stage for stage in chosen if not stage.lesson)
+    if task != DetectionHead.task and not any(stage.lesson for stage in chosen):
+        raise UsageFault(f"--task {task} is for stage 3a and its --teacher; none of that here")
+    return tuple(_of_task(stage, task) if stage.lesson else stage for stage in chosen)
+
+
+def _of_task(stage: Stage, task: str) -> Stage:
+    """A stage with a lesson, as the course of this task has it."""
+    course = COURSES[task]
+    assert stage.lesson is not None
+    if stage.lesson(course) is None:
+        able = [each for each, other in COURSES.items() if stage.lesson(other)]
+        raise UsageFault(
+            f"stage {stage.name} is for --task {' or '.join(able)} only; "
+            f"for --task {task} choose --stage 3a"
+        )
+    if stage.trains:
+        return replace(stage, task=task)
+    trains = tuple(f"heads.{task}.{part}." for part in course.parts)
+    config = replace(stage.config, **course.settings)
+    return replace(stage, task=task, trains=trains, config=config)
 
 
 def read_settings(
@@ -135,7 +164,7 @@ def run_stages(
     device: torch.device,
     group: Group,
     report: Report,
-    teacher: YoloxTeacher | None = None,
+    teacher: nn.Module | None = None,
 ) -> Path:
     """Run `stages` one after the other below `out`; returns the last checkpoint.
 
@@ -144,7 +173,7 @@ def run_stages(
     """
     total = sum(stage.share for stage in stages)
     for stage in stages:
-        folder = out / stage.name
+        folder = out / stage.folder
         config = replace(
             stage.config,
             minutes=None if minutes is None else minutes * stage.share / total,
@@ -154,9 +183,9 @@ def run_stages(
             **changes.get(stage.name, {}),
         )
         model = _starting_model(stage, out, start, model_config, data, seed)
-        if stage.teaches:
+        if stage.lesson:
             assert teacher is not None
-            _give_head(model, teacher, data, seed)
+            _give_head(model, stage.task, teacher, data, seed)
         if stage.name == "3b":
             model = with_machine_profile(model)
         model.to(device)
@@ -174,27 +203,31 @@ def run_stages(
             raise UsageFault(f"{folder} holds a run already: --resume continues it")
         trainer.run()
         start = None
-    return out / stages[-1].name / CHECKPOINT
+    return out / stages[-1].folder / CHECKPOINT
 
 
-def _objective(stage: Stage, teacher: YoloxTeacher | None) -> Objective:
+def _objective(stage: Stage, teacher: nn.Module | None) -> Objective:
     if stage.objective is not None:
         return stage.objective
-    assert stage.teaches is not None
+    assert stage.lesson is not None
+    lesson = stage.lesson(COURSES[stage.task])
+    assert lesson is not None
     assert teacher is not None
-    return stage.teaches(teacher)
+    return lesson(teacher)
 
 
-def _give_head(model: CodecModel, teacher: YoloxTeacher, data: PictureCache, seed: int) -> None:
-    """A detection head that starts from the teacher's later stages, unless there is one."""
-    if DetectionHead.task in model.heads:
+def _give_head(
+    model: CodecModel, task: str, teacher: nn.Module, data: PictureCache, seed: int
+) -> None:
+    """A head that starts from the teacher's later stages, unless the model has one."""
+    if task in model.heads:
         return
     torch.manual_seed(seed)
-    head = DetectionHead(model.config.M)
-    head.tail.load_state_dict(teacher.tail.state_dict())
+    head = build_head(task, model.config.M)
+    head.tail.load_state_dict(teacher.get_submodule("tail").state_dict())
     with torch.no_grad():
         head.adapter.calibrate(model.analysis(x) for x in _samples(data, seed, batches=4))
-    model.heads[DetectionHead.task] = head
+    model.heads[task] = head
 
 
 def _starting_model(

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class StageConfig:
     processor_minutes: bool = False
     batch: int = 16
     crop: int = 192  # pixels, a multiple of 64
+    # Further sizes: every step draws one of all that some picture is large enough for.
+    larger_crops: Sequence[int] = ()
     min_scale: float = 1.0  # crops are shrunk by a random factor down to this one
     lr: float = 6e-4
     warmup_steps: int = 100
@@ -46,6 +48,8 @@ class StageConfig:
     seed: int = 0
     muon: bool = True
     fake_quant_from: float = 2.0  # share of the run after which integers are simulated
+    late: Sequence[str] = ()  # parameters, by prefix, that learn only ...
+    late_from: float = 0.5  # ... from this share of the run on
     fixed_position: float | None = None  # one lambda instead of all: log2(lambda / 64)
     bfloat16: bool = True  # convolutions in bfloat16 (autocast)
     log_every: int = 50
@@ -54,8 +58,9 @@ class StageConfig:
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
             raise ValueError("give either minutes or steps")
-        if self.crop % 64:
-            raise ValueError(f"crop must be a multiple of 64, got {self.crop}")
+        for size in (self.crop, *self.larger_crops):
+            if size % 64:
+                raise ValueError(f"crop must be a multiple of 64, got {size}")
 
 
 class Trainer:
@@ -78,6 +83,11 @@ class Trainer:
         self.group.share(model.state_dict().values())
         self.ema = copy.deepcopy(model).requires_grad_(False)
         self.learning = [p for p in model.parameters() if p.requires_grad]
+        self.late = [
+            parameter for name, parameter in model.named_parameters()
+            if parameter.requires_grad and name.startswith(tuple(config.late))
+        ]  # fmt: skip
+        self.crops = [config.crop, *(s for s in config.larger_crops if s <= data.largest_side)]
         self.optimizer = Optimizer(model, muon=config.muon)
         # Every process sees crops of its own.
         self.rng = np.random.default_rng((config.seed, self.group.rank))
@@ -131,6 +141,8 @@ class Trainer:
         quantise = self.share >= config.fake_quant_from
         if quantise != self.model.entropy.fake_quant:
             self.model.entropy.set_fake_quant(quantise)
+        for parameter in self.late:
+            parameter.requires_grad_(self.share >= config.late_from)
         x, position = self._batch()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16):
             measures = self.objective(self.model, x, position)
@@ -149,7 +161,8 @@ class Trainer:
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         config = self.config
-        crops = self.data.crops(self.rng, config.batch, config.crop, config.min_scale)
+        size = self.crops[self.rng.integers(len(self.crops))] if self.crops[1:] else config.crop
+        crops = self.data.crops(self.rng, config.batch, size, config.min_scale)
         x = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float().div_(255)
         if config.fixed_position is not None:
             return x, torch.full((config.batch,), config.fixed_position, device=self.device)

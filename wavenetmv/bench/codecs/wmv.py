@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -65,7 +66,8 @@ class WmvCodec(Codec):
         return f"latents-{head.sha256[:8]}"
 
     def detect(self, data: bytes, threshold: float) -> list[Detection]:
-        return self._analyzer.analyze(data, threshold)
+        # What a head for objects gives.
+        return cast("list[Detection]", self._analyzer.analyze(data, threshold))
 
 
 def _grey() -> Pixels:

@@ -1,0 +1,91 @@
+"""A loaded inter model on a device: frame and prediction to latents, and back to a frame.
+
+What follows the decoded frames is a `Reference`: 8-bit pixels, which are floating-point
+results rounded and may differ in rare values between machines, and integers, which never do.
+Only the integers reach the entropy model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavenetmv.models.checkpoints import LoadedInterModel
+from wavenetmv.models.exact import as_context
+from wavenetmv.models.inference import Networks
+from wavenetmv.models.motion import compensate, estimate, follow, luma, roughness
+from wavenetmv.types import index_to_lambda
+
+_SMOOTHNESS = 0.5  # of the motion search at lambda 512, in mean absolute differences
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A decoded frame, as the next one is coded from it.
+
+    pixels        uint8 [H, W, 3]
+    y_sixteenths  its latents, float32 integers [1, M, h, w]
+    intra         it is an intra frame
+    """
+
+    pixels: Tensor
+    y_sixteenths: Tensor
+    intra: bool
+
+
+class InterInferenceModel(Networks):
+    """Networks of inter frames on one device. Safe to use from several threads."""
+
+    def __init__(self, model: LoadedInterModel, device: torch.device, dtype: torch.dtype) -> None:
+        super().__init__(model, device, dtype)
+        self.g_a, self.g_s = model.g_a, model.g_s
+
+    @torch.inference_mode()
+    def search(self, pixels: Tensor, reference: Reference, lambda_index: int) -> Tensor:
+        """The motion field int16 [1, 2, h, w] from `reference` to `pixels` uint8 [H, W, 3]."""
+        # The fewer bits a frame gets, the more a vector's bits weigh.
+        smoothness = _SMOOTHNESS * (512 / index_to_lambda(lambda_index)) ** 0.5
+        current, past = (luma(self._padded(each)) for each in (pixels, reference.pixels))
+        return estimate(current, past, smoothness)
+
+    @torch.inference_mode()
+    def predict(self, reference: Reference, motion: Tensor) -> Tensor:
+        """The prediction [1, 3, H', W'] in [0, 1], sides padded to multiples of 64."""
+        return compensate(self._padded(reference.pixels), motion).clamp_(0, 1)
+
+    @torch.inference_mode()
+    def past(self, reference: Reference, motion: Tensor) -> Tensor:
+        """The integers that the entropy model sees of the past, float32 [1, M + 2, h, w]."""
+        latents = follow(as_context(reference.y_sixteenths), motion)
+        rough = roughness(motion)
+        flag = torch.full_like(rough, 255 if reference.intra else 0)
+        return torch.cat([latents, rough, flag], 1)
+
+    @torch.inference_mode()
+    def analyse(
+        self, pixels: Tensor, prediction: Tensor, lambda_index: int, block: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        """pixels uint8 [H, W, 3] -> y [1, M, h, w] times the gain, and z, float32."""
+        residual = self.lifting(self._padded(pixels) - prediction)
+        packet = self.lifting(prediction - 0.5)
+        y = self.g_a(self.cast(residual), self.cast(packet)).float()
+        y *= self.gains.encoder(self.position(lambda_index), block)
+        return y, self.h_a(self.cast(y)).float()
+
+    @torch.inference_mode()
+    def synthesise(self, y_hat: Tensor, prediction: Tensor, height: int, width: int) -> Tensor:
+        """y_hat [1, M, h, w] from `dequantise` -> pixels uint8 [height, width, 3]."""
+        packet = self.lifting(prediction - 0.5)
+        change = self.g_s(self.cast(y_hat), self.cast(packet)).float().contiguous()
+        x_hat = prediction + self.lifting.inverse(change)
+        values = x_hat[0, :, :height, :width].clamp_(0, 1).mul_(255).round_().to(torch.uint8)
+        return values.permute(1, 2, 0).contiguous().cpu()
+
+    def _padded(self, pixels: Tensor) -> Tensor:
+        """uint8 [H, W, 3] -> [1, 3, H', W'] in [0, 1], edges repeated to multiples of 64."""
+        x = pixels.to(self.device).permute(2, 0, 1)[None].float().div_(255)
+        factor = self.config.downsampling_factor
+        return F.pad(x, (0, -x.shape[3] % factor, 0, -x.shape[2] % factor), mode="replicate")

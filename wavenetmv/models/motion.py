@@ -1,0 +1,240 @@
+"""Where the blocks of a frame come from in the frame before: search, and compensation.
+
+A motion field is int16 [B, 2, h, w], one vector (dy, dx) for each block of 16 x 16 pixels,
+in quarters of a pixel: the block at (i, j) of the current frame looks like what lies at
+(16 i + dy / 4, 16 j + dx / 4) in the reference.  h x w is the size of the latents, so padded
+blocks have vectors too.
+
+Search: coarse to fine block matching with the neighbours' vectors as candidates (as in
+de Haan et al., "True-motion estimation with 3-D recursive search", 1993), then a parabola
+through the matching errors for the part of a pixel.  Compensation: overlapped blocks
+(Orchard and Sullivan, "Overlapped block motion compensation", 1994) and bicubic sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BLOCK = 16  # pixels a side: one vector for each latent position
+SUBPEL = 4  # steps of a vector in a pixel
+MAX_VECTOR = 1023  # steps: 255 pixels
+
+_LUMA = (0.299, 0.587, 0.114)  # BT.601
+_COARSEST = 4  # the first search runs on pictures so many times smaller
+_RADIUS = 8  # of the first search, in pixels of that picture
+_NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0))
+_AROUND = (*_NEIGHBOURS, (-1, -1), (-1, 1), (1, -1), (1, 1))
+# Squared error of a pixel (0..255 scale) below which a block does not move by parts of one:
+# there the parabola follows noise.
+_STILL = 1.0
+_SMOOTHNESS_LIMIT = 16.0  # pixels: beyond it a vector may differ from its neighbours at will
+
+Vectors = Tensor  # int64 [B, 2, h, w], whole pixels of one level of the search
+
+
+@torch.no_grad()
+def estimate(current: Tensor, reference: Tensor, smoothness: float = 0.5) -> Tensor:
+    """The motion field that makes `reference` like `current`, both luma [B, 1, H, W], 0..255.
+
+    H and W are multiples of 16.  `smoothness` is the price, in mean absolute difference, of a
+    pixel's difference from the neighbours' vectors: vectors cost bits.
+    """
+    levels = [
+        (F.avg_pool2d(current, scale), F.avg_pool2d(reference, scale), BLOCK // scale)
+        for scale in (_COARSEST, 2)
+    ]
+    vectors = _full_search(*levels[0], smoothness)
+    vectors = _refine(*levels[1], 2 * vectors, smoothness, passes=2)
+    vectors = _refine(current, reference, BLOCK, 2 * vectors, smoothness, passes=1)
+    return _subpel(current, reference, vectors).to(torch.int16)
+
+
+def luma(x: Tensor) -> Tensor:
+    """RGB [B, 3, H, W] in [0, 1] -> [B, 1, H, W] in 0..255, as the search sees it."""
+    weights = torch.tensor(_LUMA, device=x.device)[:, None, None]
+    return (x * weights).sum(1, keepdim=True) * 255
+
+
+def compensate(reference: Tensor, motion: Tensor) -> Tensor:
+    """The prediction [B, C, H, W] that `motion` makes of `reference` [B, C, H, W], float.
+
+    Each pixel blends what its own block's vector and those of the two nearest neighbouring
+    blocks point to, weighted by distance: no block edges.
+    """
+    H, W = reference.shape[2:]
+    vectors = (motion.to(reference.dtype) / SUBPEL).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    # Quarters of blocks: each has one nearest neighbour above or below, and one beside it.
+    above_below, beside = _nearest(vectors, 2), _nearest(vectors, 3)
+    vertical = _ramp(H, reference)[:, None]
+    horizontal = _ramp(W, reference)
+    prediction = (1 - vertical - horizontal) * _sample(reference, vectors)
+    prediction += vertical * _sample(reference, above_below)
+    prediction += horizontal * _sample(reference, beside)
+    return prediction
+
+
+def roughness(motion: Tensor) -> Tensor:
+    """How much each vector differs from its neighbours: int [B, 1, h, w], quarters of a pixel.
+
+    The largest absolute difference of a component to the four neighbours, at most 255.
+    """
+    padded = F.pad(motion.float(), (1, 1, 1, 1), mode="replicate")
+    h, w = motion.shape[2:]
+    differences = [
+        (padded[:, :, 1 + down : 1 + down + h, 1 + right : 1 + right + w] - motion).abs()
+        for down, right in _NEIGHBOURS
+    ]
+    return torch.stack(differences).amax((0, 2))[:, None].clamp(max=255)
+
+
+def follow(latents: Tensor, motion: Tensor) -> Tensor:
+    """Latents [B, M, h, w] of the frame before, moved by whole positions along `motion`.
+
+    Integers stay the integers they are: what selects probabilities may be made of them.
+    """
+    h, w = motion.shape[2:]
+    step = SUBPEL * BLOCK
+    whole = torch.div(motion.long() + step // 2, step, rounding_mode="floor")
+    index = _flat_index(whole, 1, h, w).flatten(1)
+    moved = latents.flatten(2).gather(2, index[:, None].expand(-1, latents.shape[1], -1))
+    return moved.view_as(latents)
+
+
+def _full_search(current: Tensor, reference: Tensor, block: int, smoothness: float) -> Vectors:
+    """The best of all vectors within the radius, by windows of three blocks a side."""
+    H, W = current.shape[2:]
+    R = _RADIUS
+    padded = F.pad(reference, (R, R, R, R), mode="replicate")
+    best: Tensor | None = None
+    for down in range(2 * R + 1):
+        for right in range(2 * R + 1):
+            error = (current - padded[:, :, down : down + H, right : right + W]).abs_()
+            error = F.avg_pool2d(error, block)
+            error = F.avg_pool2d(error, 3, 1, 1, count_include_pad=False)
+            error += smoothness / 4 * (abs(down - R) + abs(right - R))
+            if best is None:
+                best, vectors = error, torch.zeros_like(error).long().expand(-1, 2, -1, -1)
+                vectors = vectors - R
+                continue
+            better = error < best
+            best = torch.where(better, error, best)
+            here = torch.tensor([down - R, right - R], device=error.device)[:, None, None]
+            vectors = torch.where(better, here, vectors)
+    return vectors
+
+
+def _refine(
+    current: Tensor,
+    reference: Tensor,
+    block: int,
+    vectors: Vectors,
+    smoothness: float,
+    passes: int,
+) -> Vectors:
+    """Vectors that the neighbours, no motion or one more pixel would serve better, replaced."""
+    errors = _Matching(current, reference, block)
+    h, w = vectors.shape[2:]
+    for _ in range(passes):
+        around = F.pad(vectors.float(), (1, 1, 1, 1), mode="replicate").long()
+        neighbours = [
+            around[:, :, 1 + down : 1 + down + h, 1 + right : 1 + right + w]
+            for down, right in _NEIGHBOURS
+        ]
+        middle = torch.stack(neighbours).sort(0).values[1:3].float().mean(0)
+
+        def cost(candidate: Vectors, middle: Tensor = middle) -> Tensor:
+            distance = (candidate - middle).abs().sum(1, keepdim=True)
+            return errors.absolute(candidate) + smoothness * distance.clamp(max=_SMOOTHNESS_LIMIT)
+
+        best = cost(vectors)
+        for candidate in (*neighbours, torch.zeros_like(vectors)):
+            vectors, best = _better(vectors, best, candidate, cost)
+        for offset in _AROUND:
+            moved = vectors + torch.tensor(offset, device=vectors.device)[:, None, None]
+            vectors, best = _better(vectors, best, moved, cost)
+    limit = MAX_VECTOR // SUBPEL - 1
+    return vectors.clamp(-limit, limit)
+
+
+def _better(
+    vectors: Vectors, best: Tensor, candidate: Vectors, cost: Callable[[Vectors], Tensor]
+) -> tuple[Vectors, Tensor]:
+    candidate_cost = cost(candidate)
+    better = candidate_cost < best
+    return torch.where(better, candidate, vectors), torch.where(better, candidate_cost, best)
+
+
+def _subpel(current: Tensor, reference: Tensor, vectors: Vectors) -> Tensor:
+    """Whole pixels [B, 2, h, w] to quarters, by a parabola along each axis."""
+    errors = _Matching(current, reference, BLOCK)
+    here = errors.squared(vectors)
+    parts = []
+    for axis in ((1, 0), (0, 1)):
+        offset = torch.tensor(axis, device=vectors.device)[:, None, None]
+        before, after = errors.squared(vectors - offset), errors.squared(vectors + offset)
+        curvature = (before + after - 2 * here).clamp_min(1e-3)
+        parts.append((0.5 * (before - after) / curvature).clamp(-0.5, 0.5))
+    part = torch.where(here < _STILL, 0.0, torch.cat(parts, 1))
+    return torch.round((vectors + part) * SUBPEL)
+
+
+class _Matching:
+    """Errors [B, 1, h, w] of blocks moved by whole pixels, from every second row."""
+
+    def __init__(self, current: Tensor, reference: Tensor, block: int) -> None:
+        self._current = current[:, :, ::2].flatten(1)
+        self._reference = reference.flatten(1)
+        self._height, self._width = current.shape[2:]
+        self._block = block
+
+    def absolute(self, vectors: Vectors) -> Tensor:
+        return self._mean(self._difference(vectors).abs_())
+
+    def squared(self, vectors: Vectors) -> Tensor:
+        return self._mean(self._difference(vectors).square_())
+
+    def _difference(self, vectors: Vectors) -> Tensor:
+        index = _flat_index(vectors, self._block, self._height, self._width)
+        return self._reference.gather(1, index[:, ::2].flatten(1)).sub_(self._current)
+
+    def _mean(self, error: Tensor) -> Tensor:
+        shape = (-1, 1, self._height // 2, self._width)
+        return F.avg_pool2d(error.view(shape), (self._block // 2, self._block))
+
+
+def _flat_index(vectors: Vectors, block: int, height: int, width: int) -> Tensor:
+    """Where each position [B, H, W] of a plane comes from, beyond the border the nearest."""
+    dense = vectors.repeat_interleave(block, 2).repeat_interleave(block, 3)
+    rows = torch.arange(height, device=vectors.device)[:, None] + dense[:, 0]
+    columns = torch.arange(width, device=vectors.device) + dense[:, 1]
+    return rows.clamp_(0, height - 1) * width + columns.clamp_(0, width - 1)
+
+
+def _nearest(quarters: Tensor, axis: int) -> Tensor:
+    """For each quarter of a block, the vector of the block it touches along `axis`."""
+    size = quarters.shape[axis]
+    index = torch.arange(size, device=quarters.device)
+    index = (index + 2 * (index % 2) - 1).clamp(0, size - 1)
+    return quarters.index_select(axis, index)
+
+
+def _ramp(size: int, like: Tensor) -> Tensor:
+    """A neighbour's weight along one axis: a quarter at the common edge, none in the middle."""
+    place = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) / BLOCK
+    return (place - place.floor() - 0.5).abs() / 2
+
+
+def _sample(reference: Tensor, vectors: Tensor) -> Tensor:
+    """`reference` at real-valued places: vectors in pixels, one for each 8 x 8 quarter."""
+    H, W = reference.shape[2:]
+    dense = vectors.repeat_interleave(BLOCK // 2, 2).repeat_interleave(BLOCK // 2, 3)
+    rows = torch.arange(H, device=vectors.device)[:, None] + dense[:, 0]
+    columns = torch.arange(W, device=vectors.device) + dense[:, 1]
+    grid = torch.stack(((2 * columns + 1) / W - 1, (2 * rows + 1) / H - 1), 3)
+    return F.grid_sample(
+        reference, grid, mode="bicubic", padding_mode="border", align_corners=False
+    )

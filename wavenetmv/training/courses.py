@@ -1,0 +1,52 @@
+"""How the head of each task is taught: by whom, what is minimised, which parts learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from wavenetmv.models.heads import ClassificationHead, DetectionHead
+from wavenetmv.training.distillation import FeatureMatching, LogitMatching, TaskRateDistortion
+from wavenetmv.training.objectives import Objective
+from wavenetmv.training.teachers import load_efficientnet, load_yolox
+
+Lesson = Callable[[Any], Objective]  # a teacher to what is minimised
+
+
+@dataclass(frozen=True)
+class Course:
+    """How the head of one task is taught.
+
+    load      its teacher from a file: a network whose `tail` the head starts with
+    alone     stage 3a: the codec is frozen
+    together  stage 3b: codec and head; None where there is no such lesson
+    parts     of the head that learn in stage 3a
+    settings  changes to stage 3a's StageConfig
+    """
+
+    load: Callable[[Path], nn.Module]
+    alone: Lesson
+    together: Lesson | None = None
+    parts: tuple[str, ...] = ("adapter",)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+# By task, as `models.heads.HEADS`.
+COURSES: dict[str, Course] = {
+    DetectionHead.task: Course(load_yolox, FeatureMatching, TaskRateDistortion),
+    ClassificationHead.task: Course(
+        load_efficientnet,
+        LogitMatching,
+        parts=("adapter", "tail"),
+        # Crops of several sizes, all of which the teacher sees at one: so resizing is learned.
+        settings={
+            "lr": 2e-3,
+            "larger_crops": (320, 384, 512),
+            "late": (f"heads.{ClassificationHead.task}.tail.",),
+        },
+    ),
+}
