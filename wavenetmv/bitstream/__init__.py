@@ -44,7 +44,12 @@ from wavenetmv.bitstream.tables import (
 )
 from wavenetmv.bitstream.video_header import NO_INTER, VideoHeader
 from wavenetmv.bitstream.video_payloads import MAX_AUDIO_BYTES, CodedFrame
-from wavenetmv.bitstream.video_reader import LocatedFrame, Notes, VideoStreamReader
+from wavenetmv.bitstream.video_reader import (
+    LocatedFrame,
+    Notes,
+    VideoStreamReader,
+    read_video_header,
+)
 from wavenetmv.bitstream.video_writer import VideoStreamWriter
 from wavenetmv.types import MAX_SYMBOL, Profile
 
@@ -93,6 +98,7 @@ __all__ = [
     "read_index",
     "read_packets",
     "read_picture_stream",
+    "read_video_header",
     "symbols_crc",
     "unpack_frame",
     "unpack_metadata",

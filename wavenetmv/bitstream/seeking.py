@@ -28,7 +28,7 @@ def read_index(source: BinaryIO, header: StreamHeader) -> FrameIndex:
     source.seek(max(0, total - tail_bytes))
     tail = source.read(tail_bytes)
     if len(tail) < tail_bytes or tail[-_END_BYTES] != PacketKind.END:
-        raise TruncatedStream("the stream is cut short: its last packet is not END")
+        raise TruncatedStream("the stream is cut short: it does not end with an END packet")
     (size,) = PACKET_SIZE.unpack_from(tail)
     raw = _packet_at(source, header, total - _END_BYTES - size, PacketKind.INDEX)
     index = unpack_index(raw.payload)
