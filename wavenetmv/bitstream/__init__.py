@@ -18,6 +18,7 @@ from wavenetmv.bitstream.header import (
     FORMAT_VERSION,
     MAGIC,
     StreamHeader,
+    declares_video,
     read_header,
     write_header,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "VideoHeader",
     "VideoStreamReader",
     "VideoStreamWriter",
+    "declares_video",
     "decode_plane",
     "default_scales",
     "encode_plane",

@@ -123,6 +123,15 @@ def read_header(reader: StreamReader) -> StreamHeader:
     return parse_header(raw.fields)
 
 
+def declares_video(head: bytes) -> bool:
+    """Whether a stream that begins with `head`, 10 bytes or more, says that it is a video.
+
+    False for what is no stream, and nothing of it is checked: reading it does that.
+    """
+    flags = head[len(MAGIC) + 1 : len(MAGIC) + 2]
+    return head.startswith(MAGIC) and bool(flags) and bool(flags[0] & _FLAG_VIDEO)
+
+
 def read_raw_header(reader: StreamReader) -> RawHeader:
     """Check magic and version, read the rest with its CRC, believe none of it yet."""
     _check_magic(reader.read_up_to(len(MAGIC)))

@@ -6,11 +6,12 @@ import io
 from typing import BinaryIO
 
 
-def with_head(source: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
+def with_head(source: BinaryIO, size: int, name: str = "standard input") -> tuple[bytes, BinaryIO]:
     """The first `size` bytes, fewer only at the end, and a source that still has all bytes.
 
     A file that can seek is left where it was. Of a pipe take only what is returned here: it
-    gives bytes as soon as they come, and a thread may wait in it when the program ends.
+    gives bytes as soon as they come, and a thread may wait in it when the program ends;
+    `name` is for messages about it.
     """
     if source.seekable():
         place = source.tell()
@@ -27,13 +28,14 @@ def with_head(source: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
         raw = source.raw
     while len(head) < size and (chunk := raw.read(size - len(head))):
         head += chunk
-    return head[:size], io.BufferedReader(_Replayed(head, raw))
+    return head[:size], io.BufferedReader(_Replayed(head, raw, name))
 
 
 class _Replayed(io.RawIOBase):
     """`head` once more, then the rest of `source`."""
 
-    def __init__(self, head: bytes, source: BinaryIO | io.RawIOBase) -> None:
+    def __init__(self, head: bytes, source: BinaryIO | io.RawIOBase, name: str) -> None:
+        self.name = name
         self._head = head
         self._source = source
 

@@ -206,9 +206,11 @@ def decode_video(
                     on_frame(count, video.info.frame_count)
         notes = [*video.notes, *writer.notes]
         if audio and video.lost_audio:
-            notes.append("audio left out: a pipe and a broken index give it only after the frames")
+            notes.append(
+                "audio left out: it follows the frames, and there is no index to find it by"
+            )
         seconds = time.perf_counter() - started
-        return VideoSummary(video.info, count, None, seconds, tuple(notes))
+        return VideoSummary(video.info, count, 0, seconds, tuple(notes))
 
 
 def _moved(video: DecodedVideo, selection: Selection) -> Iterator[VideoFrame]:

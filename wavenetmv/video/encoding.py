@@ -67,9 +67,9 @@ def encode_video(
     EncodingInterrupted; any other failure leaves nothing of `target`. Raises InputError for
     what cannot be read or written, UsageFault for what cannot be done.
     """
-    track = _audio_of(source) if audio else None
     with open_sink(target, force=force) as sink:
         with VideoReader(source, rate=rate, max_pixels=max_pixels) as reader:
+            track = _audio_of(source) if audio and reader.info.has_audio else None
             # Not before the reader is sure that there is a video: the weights take a while.
             from wavenetmv.video_codec import VideoEncoder
 

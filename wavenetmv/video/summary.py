@@ -17,13 +17,13 @@ class VideoSummary:
 
     info          of the video: size, rate, time base, ...
     frames        how many were written
-    stream_bytes  of the .wmv stream; None when it was not all read
+    stream_bytes  of the .wmv stream that was written, 0 when one was decoded
     seconds       from the first frame read to the last byte written
     notes         what was changed, left out or damaged, one line each
     """
 
     info: VideoInfo
     frames: int
-    stream_bytes: int | None
+    stream_bytes: int
     seconds: float
     notes: tuple[str, ...]
