@@ -4,6 +4,10 @@
     pixels = wavenetmv.decode(data)               # uint8 [H, W, 3]
     objects = wavenetmv.analyze(data)             # labels, scores and boxes, without pixels
 
+    wavenetmv.encode_video("clip.mp4", "clip.wmv", lmbda=256)
+    with wavenetmv.open_video("clip.wmv") as video:
+        for frame in video: ...                   # frame.pixels, frame.time_s
+
 Importing the package loads neither torch nor numpy; the first call does.
 """
 
@@ -24,7 +28,18 @@ from wavenetmv.errors import (
 )
 
 if TYPE_CHECKING:
-    from wavenetmv.api import Codec, analyze, decode, decode_image, encode, info, latents
+    from wavenetmv.api import (
+        Codec,
+        analyze,
+        decode,
+        decode_image,
+        decode_video,
+        encode,
+        encode_video,
+        info,
+        latents,
+        open_video,
+    )
     from wavenetmv.types import Classification, Detection, Picture
 
 __version__ = "0.1.0"
@@ -46,14 +61,21 @@ __all__ = [
     "analyze",
     "decode",
     "decode_image",
+    "decode_video",
     "encode",
+    "encode_video",
     "info",
     "latents",
+    "open_video",
 ]
 
-_LAZY = dict.fromkeys(
-    ("Codec", "analyze", "decode", "decode_image", "encode", "info", "latents"), "wavenetmv.api"
-) | dict.fromkeys(("Classification", "Detection", "Picture"), "wavenetmv.types")
+_API = (
+    *("Codec", "analyze", "decode", "decode_image", "decode_video", "encode", "encode_video"),
+    *("info", "latents", "open_video"),
+)
+_LAZY = dict.fromkeys(_API, "wavenetmv.api") | dict.fromkeys(
+    ("Classification", "Detection", "Picture"), "wavenetmv.types"
+)
 
 
 def __getattr__(name: str) -> Any:

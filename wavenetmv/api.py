@@ -1,17 +1,18 @@
-"""The Python interface behind `import wavenetmv`: arrays and Pillow images to bytes and back."""
+"""The Python interface behind `import wavenetmv`: pictures to bytes, videos to files, and back."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from wavenetmv import io
+from wavenetmv import io, video
 from wavenetmv.bitstream import StreamInfo, inspect
 from wavenetmv.errors import UsageFault
 from wavenetmv.types import (
@@ -22,6 +23,7 @@ from wavenetmv.types import (
     Picture,
     Profile,
 )
+from wavenetmv.video import VideoSummary
 
 if TYPE_CHECKING:
     import torch
@@ -115,6 +117,72 @@ class Codec:
         """
         return self.analyzer(task).analyze(bytes(data), threshold)
 
+    def encode_video(
+        self,
+        source: str | Path | BinaryIO,
+        target: str | Path,
+        lmbda: float = LAMBDA_DEFAULT,
+        profile: ProfileName | None = None,
+        *,
+        audio: bool = True,
+        rate: Fraction | None = None,
+        force: bool = False,
+    ) -> VideoSummary:
+        """Encode any video that ffmpeg reads into the stream `target`.
+
+        source  a file, a folder of pictures, "frame_%05d.png", or an open file or pipe
+        target  a file, "-" for standard output; `force` replaces what is there
+        audio   copy it along, where `source` is a file's name
+        rate    frames per second of pictures, 25 without it
+
+        Ctrl-C ends the stream with the frame it came after; KeyboardInterrupt is raised then.
+        Raises InputError for what cannot be read or written and UsageFault.
+        """
+        return video.encode_video(
+            self.engine(), source, target, lmbda=lmbda, profile=profile_of(profile),
+            audio=audio, rate=rate, force=force,
+        )  # fmt: skip
+
+    def decode_video(
+        self,
+        source: str | Path | BinaryIO,
+        target: str | Path,
+        *,
+        frames: slice | None = None,
+        audio: bool = True,
+        crf: int | None = None,
+        force: bool = False,
+        allow_truncated: bool = False,
+        skip_damaged: bool = False,
+    ) -> VideoSummary:
+        """Decode a stream into clip.mp4, clip.mkv (lossless), frame_%05d.png, a folder, ...
+
+        frames           only these, as in `frames=slice(100, 200)`
+        crf              of mp4, mov and webm; 12 without it, 0 is best
+        allow_truncated  of a stream that was cut: its whole frames, and a note
+        skip_damaged     leave out what is damaged, with a note
+
+        Raises StreamError, UsageFault and InputError; then nothing of `target` is left.
+        """
+        return video.decode_video(
+            self.engine(), source, target, selection=_selection(frames), audio=audio, crf=crf,
+            force=force, allow_truncated=allow_truncated, skip_damaged=skip_damaged,
+        )  # fmt: skip
+
+    def open_video(
+        self,
+        source: str | Path | BinaryIO,
+        *,
+        frames: slice | None = None,
+        allow_truncated: bool = False,
+        skip_damaged: bool = False,
+    ) -> video.DecodedVideo:
+        """The frames of a stream, one by one, in a `with` block; as in `decode_video`."""
+        return video.DecodedVideo(
+            self.engine(), source, selection=_selection(frames),
+            allow_truncated=allow_truncated, skip_damaged=skip_damaged,
+        )  # fmt: skip
+
     def analyzer(self, task: str = "detect") -> Analyzer:
         """The loaded head behind `analyze`, for many streams."""
         engine = self.engine()
@@ -192,6 +260,11 @@ def analyze(data: bytes, threshold: float | None = None, task: str = "detect") -
     return _DEFAULT.analyze(data, threshold, task)
 
 
+encode_video = _DEFAULT.encode_video
+decode_video = _DEFAULT.decode_video
+open_video = _DEFAULT.open_video
+
+
 def info(data: bytes) -> StreamInfo:
     """Header fields and packets of a stream; needs neither weights nor torch."""
     return inspect(bytes(data))
@@ -203,3 +276,11 @@ def _to_picture(picture: PictureLike) -> Picture:
     if isinstance(picture, Image.Image):
         return io.from_pil(picture)
     return io.from_array(np.asarray(picture))
+
+
+def _selection(frames: slice | None) -> video.Selection:
+    if frames is None:
+        return video.ALL
+    if frames.step not in (None, 1):
+        raise UsageFault(f"frames are consecutive; there is no step {frames.step}")
+    return video.Selection(first=frames.start or 0, stop=frames.stop)

@@ -132,9 +132,8 @@ class _Job:
         from wavenetmv.io.formats import format_of
         from wavenetmv.io.writing import check_quality, picture_bytes
 
-        chosen = self.form.of_pictures() or format_of(
-            "png" if item.target == STDIO else item.target
-        )
+        named = "png" if item.target == STDIO else item.target
+        chosen = self.form.of_pictures() or format_of(named)
         check_quality(chosen, self.quality)
         batch.check_output(item, self.force)
         self.codec.engine()  # loading the weights is not part of the time reported

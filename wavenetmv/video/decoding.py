@@ -206,9 +206,7 @@ def decode_video(
                     on_frame(count, video.info.frame_count)
         notes = [*video.notes, *writer.notes]
         if audio and video.lost_audio:
-            notes.append(
-                "audio left out: it follows the frames, and there is no index to find it by"
-            )
+            notes.append("audio left out: it follows the frames, and no index led to it before")
         seconds = time.perf_counter() - started
         return VideoSummary(video.info, count, 0, seconds, tuple(notes))
 
