@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
 from wavenetmv.bitstream import LocatedFrame, Notes, PacketKind
-from wavenetmv.errors import CorruptStream
+from wavenetmv.errors import CorruptStream, UsageFault
 from wavenetmv.io import open_source
 from wavenetmv.io.heads import with_head
 from wavenetmv.io.video import VideoWriter, cut_audio
@@ -135,8 +135,10 @@ class DecodedVideo:
         self, located: Iterator[tuple[LocatedFrame, bool]], decoder: VideoDecoder
     ) -> Iterator[VideoFrame]:
         waiting = False  # for an intra frame, as one was lost
+        came = shown = 0
         try:
             for each, wanted in located:
+                came += wanted
                 waiting = each.frame.kind is not PacketKind.INTRA and (waiting or each.after_gap)
                 if waiting:
                     self._damage.add(f"{each.label}: it builds on a lost frame: left out")
@@ -144,9 +146,14 @@ class DecodedVideo:
                 frame = self._attempt(each, decoder)
                 waiting = frame is None
                 if frame is not None and wanted:
+                    shown += 1
                     yield frame
+            if came and not shown:
+                raise CorruptStream("no frame could be decoded")
         except CorruptStream as error:
             raise self._tolerance.hinted(error) from error
+        if not came:
+            raise UsageFault("no frame is there: the video ends before what was selected")
 
     def _attempt(self, located: LocatedFrame, decoder: VideoDecoder) -> VideoFrame | None:
         """The frame, or None where it is damaged and that is allowed."""
