@@ -36,28 +36,29 @@ def test_at_most_depth_items_wait():
     assert done == [0, 1, 2, 3]
 
 
-def test_a_failure_of_the_writer_reaches_the_caller():
+def put_all(behind, count, error=None):
+    with behind:
+        for number in range(count):
+            behind.put(number)
+        if error:
+            raise error
+
+
+@pytest.mark.parametrize("count", [1, 1000])
+def test_a_failure_of_the_writer_reaches_the_caller(count):
     def fail(item):
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"), WriteBehind(fail, 2):
-        pass_on = WriteBehind(fail, 2)
-        with pass_on:
-            for number in range(1000):
-                pass_on.put(number)
-    behind = WriteBehind(fail, 2)
-    with pytest.raises(OSError, match="disk full"), behind:
-        behind.put(0)
+    with pytest.raises(OSError, match="disk full"):
+        put_all(WriteBehind(fail, 2), count)
 
 
 def test_a_failure_of_the_caller_drops_what_waits():
     gate = threading.Event()
     done = []
     behind = WriteBehind(lambda item: gate.wait(0.2) or done.append(item), 5)
-    with pytest.raises(KeyError), behind:
-        for number in range(5):
-            behind.put(number)
-        raise KeyError
+    with pytest.raises(KeyError):
+        put_all(behind, 5, KeyError())
     assert len(done) <= 1
 
 

@@ -146,6 +146,8 @@ class _Either:
         source, is_video = look(item.source)
         if is_video or self.all_videos:
             return self.videos(item, source, frames)
+        if self.videos.rate is not None:
+            raise UsageFault("--fps is for pictures that make a video; --video says that they do")
         return self.pictures(item, source)
 
 
