@@ -268,6 +268,23 @@ def test_audio_that_cannot_be_copied_says_what_helps(codec, clip, tmp_path, monk
     assert os.listdir(tmp_path) == []
 
 
+def test_a_source_that_fails_is_an_input_error(codec, stream):
+    class Failing(Pipe):
+        def read(self, size=-1):
+            if self.read_bytes > 1000:
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    with pytest.raises(InputError, match="Input/output error"):
+        decoded(codec, Failing(stream.read_bytes(), seekable=False))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_disk(codec, clip, stream):
+    with pytest.raises(InputError, match="No space left on device"):
+        encode_video(codec, clip, "/dev/full")
+
+
 def test_ctrl_c_keeps_the_frames_so_far(codec, clip, tmp_path):
     def interrupt_at(number):
         def on_frame(done, total):
