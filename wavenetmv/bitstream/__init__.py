@@ -8,7 +8,9 @@ from wavenetmv.bitstream.container import (
     write_picture_stream,
 )
 from wavenetmv.bitstream.entropy import (
+    Step,
     SymbolDecoder,
+    encode_steps,
     encode_symbols,
     ideal_bits,
     symbols_crc,
@@ -23,6 +25,7 @@ from wavenetmv.bitstream.header import (
     write_header,
 )
 from wavenetmv.bitstream.inspection import PacketInfo, StreamInfo, inspect
+from wavenetmv.bitstream.motion import MotionField
 from wavenetmv.bitstream.packets import (
     Packet,
     PacketKind,
@@ -55,12 +58,14 @@ __all__ = [
     "MAX_SYMBOL",
     "SCALE_COUNT",
     "FramePayload",
+    "MotionField",
     "Packet",
     "PacketInfo",
     "PacketKind",
     "PictureStream",
     "Profile",
     "ScaleTables",
+    "Step",
     "StreamHeader",
     "StreamInfo",
     "StreamReader",
@@ -70,6 +75,7 @@ __all__ = [
     "decode_plane",
     "default_scales",
     "encode_plane",
+    "encode_steps",
     "encode_symbols",
     "fitted_tables",
     "gaussian_tables",

@@ -16,10 +16,8 @@ from torch import Tensor
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.exact import as_context
 from wavenetmv.models.inference import Networks
-from wavenetmv.models.motion import compensate, estimate, follow, luma, roughness
+from wavenetmv.models.motion import compensate, estimate, follow, luma, price_of_a_bit, roughness
 from wavenetmv.types import index_to_lambda
-
-_SMOOTHNESS = 0.5  # of the motion search at lambda 512, in mean absolute differences
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,9 @@ class InterInferenceModel(Networks):
     @torch.inference_mode()
     def search(self, pixels: Tensor, reference: Reference, lambda_index: int) -> Tensor:
         """The motion field int16 [1, 2, h, w] from `reference` to `pixels` uint8 [H, W, 3]."""
-        # The fewer bits a frame gets, the more a vector's bits weigh.
-        smoothness = _SMOOTHNESS * (512 / index_to_lambda(lambda_index)) ** 0.5
+        price = price_of_a_bit(index_to_lambda(lambda_index))
         current, past = (luma(self._padded(each)) for each in (pixels, reference.pixels))
-        return estimate(current, past, smoothness)
+        return estimate(current, past, price)
 
     @torch.inference_mode()
     def predict(self, reference: Reference, motion: Tensor) -> Tensor:
