@@ -1,42 +1,43 @@
-"""Pictures to stream bytes and back: the only module that knows models and bitstream.
+"""Pictures to stream bytes and back, with whatever weights they need.
 
-Picture -> InferenceModel.analyse -> latents.walk(Quantise) -> ANS -> PictureStream -> bytes
-bytes -> PictureStream -> latents.walk(_Dequantise) -> InferenceModel.synthesise -> Picture
+Picture -> FrameCodec.encode -> PictureStream -> bytes
+bytes -> PictureStream -> FrameCodec.decode -> Picture
 """
 
 from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wavenetmv.bitstream import (
-    FramePayload,
     PictureStream,
-    ScaleTables,
     StreamHeader,
-    SymbolDecoder,
     decode_plane,
     encode_plane,
-    encode_symbols,
     read_picture_stream,
-    symbols_crc,
     write_picture_stream,
 )
-from wavenetmv.errors import CorruptStream, InputError, UsageFault
-from wavenetmv.models.checkpoints import load_weights
+from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
+from wavenetmv.frame_codec import FrameCodec
+from wavenetmv.inter_codec import InterFrameCodec
+from wavenetmv.models.checkpoints import load_inter_weights, load_weights
 from wavenetmv.models.device import choose_device, choose_dtype
-from wavenetmv.models.entropy import Z_MAX
-from wavenetmv.models.inference import InferenceModel
-from wavenetmv.models.latents import RD_SLOPE, Quantise, dead_zone_of, walk
-from wavenetmv.models.registry import WeightsInfo, default_weights, find_weights, read_info
+from wavenetmv.models.latents import RD_SLOPE
+from wavenetmv.models.registry import (
+    WeightsInfo,
+    default_inter_weights,
+    default_weights,
+    find_inter_weights,
+    find_weights,
+    read_info,
+    read_inter_info,
+)
 from wavenetmv.types import (
     LAMBDA_DEFAULT,
     LAMBDA_INDEX_MAX,
@@ -48,18 +49,13 @@ from wavenetmv.types import (
 )
 
 
-class _Loaded(NamedTuple):
-    model: InferenceModel
-    tables: ScaleTables
-    dead_zone: Tensor  # of the encoder's rounding, per scale index
-
-
 class PictureCodec:
     """Encoder and decoder of pictures; loads each set of weights once.
 
     device     "auto" (a GPU if there is one), "cpu", "cuda", ...
     threads    of torch, for the whole process; None leaves torch's own choice
     weights    a weights file to encode with instead of the default ones
+    inter_weights  the same for inter frames of videos
     precision  of the transforms: "auto" (bfloat16 where the processor has it), "bfloat16" or
                "float32".  It changes pixels in the last bit, never a symbol that is decoded.
     rd_slope   how much the encoder's rounding saves bits, models/latents.py; 0 rounds plainly
@@ -73,6 +69,7 @@ class PictureCodec:
         device: str = "auto",
         threads: int | None = None,
         weights: Path | None = None,
+        inter_weights: Path | None = None,
         precision: str = "auto",
         rd_slope: float = RD_SLOPE,
     ) -> None:
@@ -82,8 +79,10 @@ class PictureCodec:
         self._dtype = choose_dtype(precision, self._device)
         self._rd_slope = rd_slope
         self._lock = threading.Lock()
-        self._loaded: dict[str, _Loaded] = {}
+        self._loaded: dict[str, FrameCodec] = {}
+        self._loaded_inter: dict[str, InterFrameCodec] = {}
         self._own_weights = read_info(weights) if weights else None
+        self._own_inter = read_inter_info(inter_weights) if inter_weights else None
 
     @property
     def weights(self) -> WeightsInfo:
@@ -110,7 +109,7 @@ class PictureCodec:
         Raises UsageFault when lambda is out of range, the picture is too large or the weights
         do not know the profile.
         """
-        index = _checked_index(lmbda)
+        index = checked_index(lmbda)
         return self._encode(picture, index, self._alpha(picture), profile)
 
     def encode_to_target(
@@ -143,10 +142,9 @@ class PictureCodec:
         Raises StreamError for any damage and CheckpointError when the weights that made the
         stream are not there.
         """
-        stream, y_hat, model = self._decode_latents(data, max_pixels)
+        stream, frames = self._read(data, max_pixels)
         header = stream.header
-        with _enough_memory(header):
-            pixels = model.synthesise(y_hat, header.height, header.width).numpy()
+        pixels = frames.decode(stream.frame, header.height, header.width, header.lambda_index)
         alpha = None
         if stream.alpha is not None:
             alpha = decode_plane(stream.alpha, header.height, header.width)
@@ -160,8 +158,8 @@ class PictureCodec:
         self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT
     ) -> tuple[StreamHeader, Tensor]:
         """What the stream says of its picture, and `latents`."""
-        stream, y_hat, _ = self._decode_latents(data, max_pixels)
-        return stream.header, y_hat
+        stream, frames, y_sixteenths = self._decode_integers(data, max_pixels)
+        return stream.header, frames.dequantise(y_sixteenths, stream.header.lambda_index)
 
     def decode_integers(
         self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT
@@ -170,57 +168,73 @@ class PictureCodec:
 
         The same on every machine.
         """
-        _, y_sixteenths, _ = self._decode_integers(data, max_pixels)
+        _, _, y_sixteenths = self._decode_integers(data, max_pixels)
         return y_sixteenths[0].to(torch.int32).cpu().numpy()
+
+    def frames_for(self, profile: Profile | None) -> tuple[FrameCodec, Profile]:
+        """The encoding weights, serving `profile` or their own first choice; and which it is.
+
+        Raises UsageFault when they do not know the profile.
+        """
+        frames = self._load(self.weights)
+        profile = frames.model.config.default_profile if profile is None else profile
+        try:
+            return frames.serving(profile), profile
+        except ValueError as error:
+            raise UsageFault(str(error)) from error
+
+    def frames_of(self, header: StreamHeader) -> FrameCodec:
+        """The weights that a stream names. Raises CheckpointError and CorruptStream."""
+        try:
+            return self._load(self._weights_of(header)).serving(header.profile)
+        except ValueError as error:
+            raise CorruptStream(f"stream header: {error}") from error
+
+    def inter_frames_for(self, profile: Profile) -> tuple[InterFrameCodec, WeightsInfo]:
+        """The weights that encode inter frames. Raises CheckpointError if there are none."""
+        info = self._own_inter or default_inter_weights()
+        if info is None:
+            raise CheckpointError("no weights of inter frames here; code every frame alone: gop 1")
+        return self._load_inter(info).serving(profile), info
+
+    def inter_frames_of(self, header: StreamHeader) -> InterFrameCodec:
+        """Those of a video stream that has inter frames. Raises CheckpointError."""
+        assert header.video is not None
+        own, wanted = self._own_inter, header.video.inter_hash
+        info = own if own and own.stream_hash == wanted else find_inter_weights(wanted)
+        return self._load_inter(info).serving(header.profile)
+
+    def _load_inter(self, info: WeightsInfo) -> InterFrameCodec:
+        with self._lock:
+            if info.sha256 not in self._loaded_inter:
+                weights = load_inter_weights(info.path)
+                self._loaded_inter[info.sha256] = InterFrameCodec.load(
+                    weights, self._device, self._dtype, self._rd_slope
+                )
+            return self._loaded_inter[info.sha256]
 
     def _encode(
         self, picture: Picture, lambda_index: int, alpha: bytes | None, profile: Profile | None
     ) -> bytes:
-        info = self.weights
-        model, tables, dead_zone = self._load(info)
-        profile = model.config.default_profile if profile is None else profile
-        try:
-            block = model.config.block_of(profile)
-        except ValueError as error:
-            raise UsageFault(str(error)) from error
-        header = _header(info, picture, lambda_index, alpha is not None, profile)
-        pixels = torch.from_numpy(np.ascontiguousarray(picture.pixels))
-        with _enough_memory(header):
-            y, z = model.analyse(pixels, lambda_index, block)
-            quantise = Quantise(y, z, dead_zone)
-            walk(model.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise, block)
-        steps = [(s.cpu().numpy(), i.cpu().numpy()) for s, i in quantise.coded]
-        frame = FramePayload(symbols_crc(s for s, _ in steps), encode_symbols(steps, tables))
+        frames, profile = self.frames_for(profile)
+        header = _header(self.weights, picture, lambda_index, alpha is not None, profile)
+        frame, _ = frames.encode(picture.pixels, lambda_index)
         sink = io.BytesIO()
         write_picture_stream(sink, PictureStream(header, frame, picture.metadata, alpha))
         return sink.getvalue()
 
-    def _decode_latents(
-        self, data: bytes | BinaryIO, max_pixels: int
-    ) -> tuple[PictureStream, Tensor, InferenceModel]:
-        stream, y_sixteenths, model = self._decode_integers(data, max_pixels)
-        header = stream.header
-        with _enough_memory(header):
-            block = model.config.block_of(header.profile)
-            return stream, model.dequantise(y_sixteenths, header.lambda_index, block), model
+    def _read(self, data: bytes | BinaryIO, max_pixels: int) -> tuple[PictureStream, FrameCodec]:
+        source = io.BytesIO(data) if isinstance(data, bytes) else data
+        stream = read_picture_stream(source, max_pixels)
+        return stream, self.frames_of(stream.header)
 
     def _decode_integers(
         self, data: bytes | BinaryIO, max_pixels: int
-    ) -> tuple[PictureStream, Tensor, InferenceModel]:
-        source = io.BytesIO(data) if isinstance(data, bytes) else data
-        stream = read_picture_stream(source, max_pixels)
+    ) -> tuple[PictureStream, FrameCodec, Tensor]:
+        stream, frames = self._read(data, max_pixels)
         header = stream.header
-        model, tables, _ = self._load(self._weights_of(header))
-        try:
-            block = model.config.block_of(header.profile)
-        except ValueError as error:
-            raise CorruptStream(f"stream header: {error}") from error
-        dequantise = _Dequantise(stream.frame.coded, tables, model.device)
-        size = model.latent_size(header.height, header.width)
-        with _enough_memory(header):
-            y_sixteenths = walk(model.entropy, size, header.lambda_index, dequantise, block)
-        dequantise.finish(stream.frame.symbols_crc)
-        return stream, y_sixteenths, model
+        size = (header.height, header.width)
+        return stream, frames, frames.decode_integers(stream.frame, *size, header.lambda_index)
 
     def _weights_of(self, header: StreamHeader) -> WeightsInfo:
         own = self._own_weights
@@ -228,17 +242,12 @@ class PictureCodec:
             return own
         return find_weights(header.model_id, header.weights_hash)
 
-    def _load(self, info: WeightsInfo) -> _Loaded:
+    def _load(self, info: WeightsInfo) -> FrameCodec:
         with self._lock:
             if info.sha256 not in self._loaded:
-                loaded = load_weights(info.path)
-                tables = ScaleTables.from_arrays(
-                    loaded.table_radii.numpy(), loaded.table_frequencies.numpy()
-                )
-                model = InferenceModel(loaded, self._device, self._dtype)
-                cost_bits = torch.from_numpy(tables.step_cost_bits()).float()
-                dead_zone = dead_zone_of(cost_bits, self._rd_slope).to(self._device)
-                self._loaded[info.sha256] = _Loaded(model, tables, dead_zone)
+                weights = load_weights(info.path)
+                loaded = FrameCodec.load(weights, self._device, self._dtype, self._rd_slope)
+                self._loaded[info.sha256] = loaded
             return self._loaded[info.sha256]
 
     @staticmethod
@@ -246,52 +255,8 @@ class PictureCodec:
         return None if picture.alpha is None else encode_plane(picture.alpha)
 
 
-class _Dequantise:
-    """The decoder's side of `latents.walk`: symbols come from the stream."""
-
-    def __init__(self, coded: bytes, tables: ScaleTables, device: torch.device) -> None:
-        self._decoder = SymbolDecoder(coded, tables)
-        self._device = device
-        self._symbols: list[np.ndarray] = []
-
-    def hyper(self, indexes: Tensor) -> Tensor:
-        z_hat = self._read(indexes)
-        # Beyond it h_s would leave exact arithmetic.
-        if int(z_hat.abs().max()) > Z_MAX:
-            raise CorruptStream(f"hyper-latent of magnitude {int(z_hat.abs().max())} > {Z_MAX}")
-        return z_hat
-
-    def step(self, step: int, means: Tensor, indexes: Tensor) -> Tensor:
-        return self._read(indexes)
-
-    def finish(self, expected_crc: int) -> None:
-        """Raises CorruptStream unless everything was read and the symbols are the encoder's."""
-        self._decoder.finish()
-        if (crc := symbols_crc(self._symbols)) != expected_crc:
-            raise CorruptStream(
-                f"decoded symbols have CRC {crc:#010x}, the stream says {expected_crc:#010x}"
-            )
-
-    def _read(self, indexes: Tensor) -> Tensor:
-        symbols = self._decoder.decode(indexes.flatten().cpu().numpy())
-        self._symbols.append(symbols)
-        return torch.from_numpy(symbols).to(self._device).view(indexes.shape)
-
-
-@contextmanager
-def _enough_memory(header: StreamHeader) -> Iterator[None]:
-    """torch reports a lack of memory as RuntimeError; anything else stays what it is."""
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-            raise InputError(
-                f"not enough memory for {header.width}x{header.height} pixels"
-            ) from error
-        raise
-
-
-def _checked_index(lmbda: float) -> int:
+def checked_index(lmbda: float) -> int:
+    """The index of `lmbda`, or UsageFault if it is not in 64..2048."""
     try:
         return lambda_to_index(lmbda)
     except ValueError as error:

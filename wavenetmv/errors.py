@@ -6,7 +6,8 @@ WmvError                     exit code 1
   StreamError                  3   the bytes are at fault
     NotAStream                     wrong magic
     UnsupportedStream              newer version, unknown model, reserved flag set
-    CorruptStream                  truncated, bad CRC, field out of range
+    CorruptStream                  bad CRC, field out of range
+      TruncatedStream              ends before its END packet
   CheckpointError              4   weights missing, wrong hash, wrong shape
 
 A message names what was expected and what came, in one line. Anything else
@@ -43,6 +44,10 @@ class UnsupportedStream(StreamError):
 
 
 class CorruptStream(StreamError):
+    pass
+
+
+class TruncatedStream(CorruptStream):
     pass
 
 

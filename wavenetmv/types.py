@@ -19,6 +19,8 @@ LAMBDA_DEFAULT = 512.0
 LAMBDA_STEPS_PER_OCTAVE = 64
 LAMBDA_INDEX_MAX = 5 * LAMBDA_STEPS_PER_OCTAVE
 
+GOP_DEFAULT = 32  # frames from one intra frame to the next, at most
+
 # The largest magnitude of a coded integer: 16 times it is exact in float32 (docs/FORMAT.md 8).
 MAX_SYMBOL = (1 << 20) - 1
 
@@ -140,6 +142,9 @@ class Classification:
 
 Finding = Detection | Classification
 
+_MAX_TERM = (1 << 31) - 1  # of the fractions in video files
+_FINEST = Fraction(1, 1_000_000_000)  # the unit in which frames are handed to ffmpeg
+_FINE = 10_000  # ticks per second, at least, where nothing is known of the time stamps
 
 ColourMatrix = Literal["bt601", "bt709", "bt2020", "unspecified"]
 
@@ -182,6 +187,19 @@ class VideoInfo:
             )
         if self.matrix not in get_args(ColourMatrix):
             raise ValueError(f"unknown colour matrix {self.matrix}")
+
+    @property
+    def tick(self) -> Fraction:
+        """The unit of the time stamps that are written, in seconds: `time_base` where it can be.
+
+        Its terms are below 2^31.
+        """
+        given = self.time_base
+        if given and given >= _FINEST and max(given.numerator, given.denominator) <= _MAX_TERM:
+            return given
+        # Frames at the average rate are exact, all others to a ten thousandth of a second.
+        ticks = self.rate.limit_denominator(_MAX_TERM // _FINE).numerator
+        return Fraction(1, ticks * -(-_FINE // ticks))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

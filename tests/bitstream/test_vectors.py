@@ -12,7 +12,9 @@ import pytest
 from wavenetmv.bitstream import (
     ScaleTables,
     SymbolDecoder,
+    VideoStreamReader,
     decode_plane,
+    inspect,
     read_picture_stream,
 )
 from wavenetmv.errors import CorruptStream, NotAStream, UnsupportedStream
@@ -26,6 +28,7 @@ BUILT = {}
 for _builder in (
     regenerate.container_vectors,
     regenerate.invalid_vectors,
+    regenerate.video_vectors,
     regenerate.plane_vectors,
     regenerate.entropy_vectors,
 ):
@@ -58,6 +61,18 @@ def test_this_build_writes_the_stored_bytes(name):
 def test_pictures_read_back(kind):
     expected = getattr(regenerate, f"{kind}_picture")()
     assert read_picture_stream(io.BytesIO(stored(f"picture_{kind}.wmv"))) == expected
+
+
+def test_a_video_reads_back():
+    data = stored("video_full.wmv")
+    reader = VideoStreamReader(io.BytesIO(data))
+    assert [located.frame for located in reader] == regenerate.video_frames()
+    assert reader.header == regenerate.VIDEO_HEADER
+    assert reader.metadata == (regenerate.TITLE,)
+    assert reader.audio == regenerate.AUDIO
+    # Only the index is deflated; all before it is the same for ever.
+    index = next(packet for packet in inspect(data).packets if packet.name == "INDEX")
+    assert regenerate.video_bytes()[: index.offset] == data[: index.offset]
 
 
 @pytest.mark.parametrize("name", sorted(name for name in BUILT if name.startswith("plane_")))

@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ import numpy as np
 from wavenetmv import bitstream
 from wavenetmv.bitstream import planes
 from wavenetmv.models.registry import SEARCH_VARIABLE
-from wavenetmv.types import ColourMode, Metadata, MetadataKind
+from wavenetmv.types import AudioTrack, ColourMode, Metadata, MetadataKind
 
 VECTORS = Path(__file__).parent
 
@@ -87,8 +88,8 @@ def invalid_vectors() -> dict[str, bytes]:
     good = to_bytes(full_picture())
     video = io.BytesIO()
     writer = bitstream.StreamWriter(video)
-    timing = bitstream.VideoTiming(0, 30000, 1001)
-    bitstream.write_header(writer, bitstream.StreamHeader(1, 1, 0, WEIGHTS_HASH, 0, video=timing))
+    header = bitstream.VideoHeader(Fraction(30000, 1001), Fraction(1, 30000))
+    bitstream.write_header(writer, bitstream.StreamHeader(1, 1, 0, WEIGHTS_HASH, 0, video=header))
     bitstream.write_end(writer)
     return {
         "invalid/empty.wmv": b"",
@@ -102,6 +103,56 @@ def invalid_vectors() -> dict[str, bytes]:
         "invalid/header_bit.wmv": good[:21] + bytes([good[21] ^ 1]) + good[22:],
         "invalid/video.wmv": video.getvalue(),
     }
+
+
+# --- video ----------------------------------------------------------------------------
+
+INTRA, INTER = bitstream.PacketKind.INTRA, bitstream.PacketKind.INTER
+VIDEO_HEADER = bitstream.StreamHeader(
+    width=48,
+    height=32,
+    model_id=7,
+    weights_hash=WEIGHTS_HASH,
+    lambda_index=192,
+    video=bitstream.VideoHeader(
+        rate=Fraction(30000, 1001),
+        tick=Fraction(1, 90000),
+        frame_count=5,
+        pixel_aspect=Fraction(64, 45),
+        matrix="bt709",
+        full_range=True,
+        variable_rate=True,
+        inter_hash=bytes.fromhex("fedcba9876543210"),
+    ),
+)
+AUDIO = AudioTrack(b"not really Matroska", ("aac", "opus"))
+TITLE = Metadata(MetadataKind.TEXT, b"Title\0five frames")
+
+
+def video_frames() -> list[bitstream.CodedFrame]:
+    """Five frames, the fourth intra again, the last nine hours later; one has no data."""
+    times = (0, 3003, 6006, 9000, 1 << 32)
+    kinds = (INTRA, INTER, INTER, INTRA, INTER)
+    return [
+        bitstream.CodedFrame(
+            kind, time, 100 + number, bitstream.FramePayload(number, bytes([number] * 3 * number))
+        )
+        for number, (kind, time) in enumerate(zip(kinds, times, strict=True))
+    ]
+
+
+def video_bytes() -> bytes:
+    sink = io.BytesIO()
+    writer = bitstream.VideoStreamWriter(sink, VIDEO_HEADER, [TITLE])
+    for frame in video_frames():
+        writer.write_frame(frame)
+    writer.write_audio(AUDIO)
+    writer.finish()
+    return sink.getvalue()
+
+
+def video_vectors() -> dict[str, bytes]:
+    return {"video_full.wmv": video_bytes()}
 
 
 # --- alpha planes ---------------------------------------------------------------------
@@ -213,6 +264,7 @@ def weights_folder(folder: Path) -> Iterator[None]:
 BUILDERS: list[Callable[[], dict[str, bytes]]] = [
     container_vectors,
     invalid_vectors,
+    video_vectors,
     plane_vectors,
     entropy_vectors,
     codec_vectors,
@@ -220,7 +272,7 @@ BUILDERS: list[Callable[[], dict[str, bytes]]] = [
 
 # Deflate and LZMA2 encoders may find other bytes for the same data in another release.
 # Pixels may differ in the last bit from machine to machine.
-DECODE_ONLY = {"picture_deflated.wmv", "codec_pixels.bin"} | {
+DECODE_ONLY = {"picture_deflated.wmv", "video_full.wmv", "codec_pixels.bin"} | {
     f"plane_{coder}_{chosen.name.lower()}.bin"
     for coder in ("deflate", "lzma2")
     for chosen in planes.PlaneFilter

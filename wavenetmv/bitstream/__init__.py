@@ -20,19 +20,15 @@ from wavenetmv.bitstream.header import (
     FORMAT_VERSION,
     MAGIC,
     StreamHeader,
-    VideoTiming,
+    declares_video,
     read_header,
     write_header,
 )
-from wavenetmv.bitstream.inspection import PacketInfo, StreamInfo, inspect
+from wavenetmv.bitstream.index import MAX_FRAMES, FrameIndex
+from wavenetmv.bitstream.inspection import PacketInfo, StreamInfo, VideoFacts, inspect
 from wavenetmv.bitstream.motion import MotionField
-from wavenetmv.bitstream.packets import (
-    Packet,
-    PacketKind,
-    read_packets,
-    write_end,
-    write_packet,
-)
+from wavenetmv.bitstream.order import read_packets
+from wavenetmv.bitstream.packets import Packet, PacketKind, write_end, write_packet
 from wavenetmv.bitstream.payloads import (
     FramePayload,
     pack_frame,
@@ -41,6 +37,7 @@ from wavenetmv.bitstream.payloads import (
     unpack_metadata,
 )
 from wavenetmv.bitstream.planes import decode_plane, encode_plane
+from wavenetmv.bitstream.seeking import read_audio_packet, read_frames, read_index
 from wavenetmv.bitstream.tables import (
     MAX_RADIUS,
     SCALE_COUNT,
@@ -49,16 +46,32 @@ from wavenetmv.bitstream.tables import (
     fitted_tables,
     gaussian_tables,
 )
+from wavenetmv.bitstream.video_header import NO_INTER, VideoHeader
+from wavenetmv.bitstream.video_payloads import MAX_AUDIO_BYTES, CodedFrame
+from wavenetmv.bitstream.video_reader import (
+    LocatedFrame,
+    Notes,
+    VideoStreamReader,
+    read_video_header,
+)
+from wavenetmv.bitstream.video_writer import VideoStreamWriter
 from wavenetmv.types import MAX_SYMBOL, Profile
 
 __all__ = [
     "FORMAT_VERSION",
     "MAGIC",
+    "MAX_AUDIO_BYTES",
+    "MAX_FRAMES",
     "MAX_RADIUS",
     "MAX_SYMBOL",
+    "NO_INTER",
     "SCALE_COUNT",
+    "CodedFrame",
+    "FrameIndex",
     "FramePayload",
+    "LocatedFrame",
     "MotionField",
+    "Notes",
     "Packet",
     "PacketInfo",
     "PacketKind",
@@ -71,7 +84,11 @@ __all__ = [
     "StreamReader",
     "StreamWriter",
     "SymbolDecoder",
-    "VideoTiming",
+    "VideoFacts",
+    "VideoHeader",
+    "VideoStreamReader",
+    "VideoStreamWriter",
+    "declares_video",
     "decode_plane",
     "default_scales",
     "encode_plane",
@@ -83,9 +100,13 @@ __all__ = [
     "inspect",
     "pack_frame",
     "pack_metadata",
+    "read_audio_packet",
+    "read_frames",
     "read_header",
+    "read_index",
     "read_packets",
     "read_picture_stream",
+    "read_video_header",
     "symbols_crc",
     "unpack_frame",
     "unpack_metadata",

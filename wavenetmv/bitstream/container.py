@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from wavenetmv.bitstream.framing import StreamReader, StreamWriter
 from wavenetmv.bitstream.header import StreamHeader, read_header, write_header
-from wavenetmv.bitstream.packets import (
-    MAX_METADATA_PACKETS,
-    Packet,
-    PacketKind,
-    read_packets,
-    write_end,
-    write_packet,
-)
+from wavenetmv.bitstream.metadata_checks import check_metadata, check_metadata_total
+from wavenetmv.bitstream.order import read_packets
+from wavenetmv.bitstream.packets import Packet, PacketKind, write_end, write_packet
 from wavenetmv.bitstream.payloads import (
     FramePayload,
     pack_frame,
@@ -24,10 +18,7 @@ from wavenetmv.bitstream.payloads import (
     unpack_metadata,
 )
 from wavenetmv.errors import CorruptStream, UnsupportedStream
-from wavenetmv.types import MAX_PIXELS_DEFAULT, Metadata, MetadataKind
-
-# A few kilobytes of packets can expand to gigabytes one chunk at a time.
-MAX_METADATA_TOTAL = 1 << 26  # bytes of all chunks of a stream, expanded
+from wavenetmv.types import MAX_PIXELS_DEFAULT, Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +38,7 @@ class PictureStream:
                 f"header says alpha={self.header.alpha}, but alpha is "
                 f"{'missing' if self.alpha is None else 'present'}"
             )
-        _check_metadata(self.metadata)
+        check_metadata(self.metadata)
 
 
 def write_picture_stream(sink: BinaryIO, stream: PictureStream) -> int:
@@ -80,7 +71,7 @@ def read_picture_stream(source: BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT) 
     for packet in read_packets(reader, header):
         if packet.kind is PacketKind.METADATA:
             metadata.append(unpack_metadata(packet.payload))
-            _check_metadata_total(metadata)
+            check_metadata_total(metadata)
         elif packet.kind is PacketKind.ALPHA:
             alpha = packet.payload
         else:
@@ -99,19 +90,3 @@ def check_pixels(header: StreamHeader, max_pixels: int) -> None:
             f"stream declares {header.width}x{header.height} = {header.pixels} pixels; "
             f"the limit is {max_pixels}; raise max_pixels to read it"
         )
-
-
-def _check_metadata(metadata: tuple[Metadata, ...]) -> None:
-    if len(metadata) > MAX_METADATA_PACKETS:
-        raise ValueError(f"{len(metadata)} metadata chunks; the limit is {MAX_METADATA_PACKETS}")
-    if (total := sum(len(chunk.data) for chunk in metadata)) > MAX_METADATA_TOTAL:
-        raise ValueError(f"metadata has {total} bytes; the limit is {MAX_METADATA_TOTAL}")
-    for kind, count in Counter(chunk.kind for chunk in metadata).items():
-        if count > 1 and kind is not MetadataKind.TEXT:
-            raise ValueError(f"{kind.name} metadata occurs {count} times; once is allowed")
-
-
-def _check_metadata_total(metadata: list[Metadata]) -> None:
-    """While reading: stop before the next chunk can add another 16 MiB."""
-    if (total := sum(len(chunk.data) for chunk in metadata)) > MAX_METADATA_TOTAL:
-        raise CorruptStream(f"metadata expands to {total} bytes; limit {MAX_METADATA_TOTAL}")

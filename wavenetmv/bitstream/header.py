@@ -7,7 +7,13 @@ import zlib
 from dataclasses import dataclass
 
 from wavenetmv.bitstream.framing import CRC, StreamReader, StreamWriter, check_crc
-from wavenetmv.errors import CorruptStream, NotAStream, UnsupportedStream
+from wavenetmv.bitstream.video_header import (
+    VIDEO_HEADER_BYTES,
+    VideoHeader,
+    pack_video_header,
+    parse_video_header,
+)
+from wavenetmv.errors import CorruptStream, NotAStream, TruncatedStream, UnsupportedStream
 from wavenetmv.types import LAMBDA_INDEX_MAX, ColourMode, Profile, index_to_lambda
 
 # A byte outside ASCII, so that text never matches; the name; then the bytes that PNG's
@@ -19,7 +25,6 @@ WEIGHTS_HASH_BYTES = 8
 
 # flags, model_id, weights_hash, lambda_index, width - 1, height - 1, colour
 _FIELDS = struct.Struct("<BB8sHHHB")
-_VIDEO = struct.Struct("<III")  # frame_count, fps_num, fps_den
 
 # Bits of `flags` and `colour`. Plain integers: how an IntFlag is inverted depends on the
 # Python version. Never renumber.
@@ -37,20 +42,6 @@ _RECODED_STARTS = (b"\xc2\x8bWMV", b"\xef\xbf\xbdWMV")
 
 
 @dataclass(frozen=True, slots=True)
-class VideoTiming:
-    """What the header of a video adds. Frame rate = fps_num / fps_den frames per second."""
-
-    frame_count: int  # 0 = unknown, as while streaming
-    fps_num: int
-    fps_den: int
-
-    def __post_init__(self) -> None:
-        _check_range("frame_count", self.frame_count, 0, 0xFFFF_FFFF)
-        _check_range("fps_num", self.fps_num, 1, 0xFFFF_FFFF)
-        _check_range("fps_den", self.fps_den, 1, 0xFFFF_FFFF)
-
-
-@dataclass(frozen=True, slots=True)
 class StreamHeader:
     """Everything a decoder must know before the first packet. ValueError if out of range."""
 
@@ -62,7 +53,7 @@ class StreamHeader:
     colour: ColourMode = ColourMode.RGB
     alpha: bool = False
     profile: Profile = Profile.NEUTRAL
-    video: VideoTiming | None = None
+    video: VideoHeader | None = None
 
     def __post_init__(self) -> None:
         _check_range("width", self.width, 1, MAX_SIDE)
@@ -73,6 +64,8 @@ class StreamHeader:
             raise ValueError(
                 f"weights_hash must have {WEIGHTS_HASH_BYTES} bytes, got {len(self.weights_hash)}"
             )
+        if self.video and self.alpha:
+            raise ValueError("a video must not have alpha")
 
     @property
     def pixels(self) -> int:
@@ -104,7 +97,7 @@ class RawHeader:
 
 
 def write_header(writer: StreamWriter, header: StreamHeader) -> int:
-    """Write magic, version, fields and CRC; return the number of bytes, 30 or 42."""
+    """Write magic, version, fields and CRC; return the number of bytes, 30 or 68."""
     flags = header.profile << _PROFILE_SHIFT | (_FLAG_VIDEO if header.video else 0)
     colour = header.colour | (_COLOUR_ALPHA if header.alpha else 0)
     body = MAGIC + bytes([FORMAT_VERSION])
@@ -113,7 +106,7 @@ def write_header(writer: StreamWriter, header: StreamHeader) -> int:
         header.width - 1, header.height - 1, colour,
     )  # fmt: skip
     if header.video:
-        body += _VIDEO.pack(header.video.frame_count, header.video.fps_num, header.video.fps_den)
+        body += pack_video_header(header.video)
     body += CRC.pack(zlib.crc32(body))
     writer.write(body)
     return len(body)
@@ -130,6 +123,15 @@ def read_header(reader: StreamReader) -> StreamHeader:
     return parse_header(raw.fields)
 
 
+def declares_video(head: bytes) -> bool:
+    """Whether a stream that begins with `head`, 10 bytes or more, says that it is a video.
+
+    False for what is no stream, and nothing of it is checked: reading it does that.
+    """
+    flags = head[len(MAGIC) + 1 : len(MAGIC) + 2]
+    return head.startswith(MAGIC) and bool(flags) and bool(flags[0] & _FLAG_VIDEO)
+
+
 def read_raw_header(reader: StreamReader) -> RawHeader:
     """Check magic and version, read the rest with its CRC, believe none of it yet."""
     _check_magic(reader.read_up_to(len(MAGIC)))
@@ -141,7 +143,7 @@ def read_raw_header(reader: StreamReader) -> RawHeader:
         )
     fields = reader.read_exactly(_FIELDS.size, "stream header")
     if fields[0] & _FLAG_VIDEO:
-        fields += reader.read_exactly(_VIDEO.size, "stream header")
+        fields += reader.read_exactly(VIDEO_HEADER_BYTES, "stream header")
     actual = reader.crc
     return RawHeader(fields, actual, reader.read_crc("stream header"))
 
@@ -163,9 +165,7 @@ def parse_header(fields: bytes) -> StreamHeader:
             colour=mode,
             alpha=bool(colour & _COLOUR_ALPHA),
             profile=profile,
-            video=VideoTiming(*_VIDEO.unpack_from(fields, _FIELDS.size))
-            if flags & _FLAG_VIDEO
-            else None,
+            video=parse_video_header(fields[_FIELDS.size :]) if flags & _FLAG_VIDEO else None,
         )
     except ValueError as error:  # our fault when writing, the stream's when reading
         raise CorruptStream(f"stream header: {error}") from error
@@ -177,7 +177,7 @@ def _check_magic(head: bytes) -> None:
     if not head:
         raise NotAStream("the file is empty")
     if MAGIC.startswith(head):
-        raise CorruptStream(f"the file ends after {len(head)} of {len(MAGIC)} magic bytes")
+        raise TruncatedStream(f"the file ends after {len(head)} of {len(MAGIC)} magic bytes")
     if head == _ASF_GUID_START:
         raise NotAStream(
             "this is a Windows Media (ASF) file, not a wavenetmv stream; both use the suffix .wmv"

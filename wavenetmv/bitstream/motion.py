@@ -83,9 +83,18 @@ class MotionField:
         return steps
 
     def _neighbours(self, rows: Places, columns: Places) -> tuple[Symbols, Symbols, Symbols]:
-        """Vectors [2, n] to the left, above and above to the right."""
+        """Vectors [2, n] to the left, above and above to the right.
+
+        Outside the field the others stand in; zero where there are none.
+        """
         v = self._vectors
-        return v[:, rows + 1, columns], v[:, rows, columns + 1], v[:, rows, columns + 2]
+        left, above = v[:, rows + 1, columns], v[:, rows, columns + 1]
+        above_right = np.where(columns == self._w - 1, above, v[:, rows, columns + 2])
+        return (
+            np.where(columns == 0, above, left),
+            np.where(rows == 0, left, above),
+            np.where(rows == 0, left, above_right),
+        )
 
     def _predicted(self, rows: Places, columns: Places) -> Symbols:
         a, b, c = self._neighbours(rows, columns)

@@ -142,7 +142,7 @@ class _Job:
     force: bool
     results: CocoResults | None
 
-    def __call__(self, item: Item) -> dict[str, Any]:
+    def __call__(self, item: Item, frames: batch.Frames) -> dict[str, Any]:
         from wavenetmv.io.files import open_source, translated
 
         if self.overlay:

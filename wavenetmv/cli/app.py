@@ -32,8 +32,8 @@ class _Group(TyperGroup):
         except WmvError as error:
             render.error_line(str(error))
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            render.error_line("interrupted")
+        except KeyboardInterrupt as error:
+            render.error_line(str(error) or "interrupted")
             raise typer.Exit(_INTERRUPTED) from None
         except BrokenPipeError:
             # The reader has what it wanted. Python would complain once more at exit.
@@ -73,7 +73,7 @@ def wmv(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """A codec for pictures that machines look at."""
+    """A codec for pictures and videos that machines look at."""
 
 
 def main() -> None:

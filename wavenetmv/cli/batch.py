@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Protocol
 
 import typer
@@ -24,16 +24,19 @@ class ItemReporter(Protocol):
     def summary(self) -> None: ...
 
 
-def run(
-    items: Sequence[Item], work: Callable[[Item], dict[str, Any]], reporter: ItemReporter
-) -> None:
+# Takes how many frames of an item are done, and of how many, None where that is not known.
+Frames = Callable[[int, "int | None"], None]
+Work = Callable[[Item, Frames], dict[str, Any]]
+
+
+def run(items: Sequence[Item], work: Work, reporter: ItemReporter) -> None:
     """Call `work` for each item; it returns the record to report, or raises WmvError."""
     exit_code = 0
     with progress(len(items)) as step:
         for item in items:
             step(item.source)
             try:
-                reporter.done(_attempt(item, work))
+                reporter.done(_attempt(item, work, step.frames))
             except WmvError as error:
                 exit_code = exit_code or error.exit_code
                 reporter.failed(item.source, error)
@@ -68,10 +71,28 @@ def make_folder(item: Item) -> None:
         raise InputError(f"{folder}: {error.strerror}") from error
 
 
-def _attempt(item: Item, work: Callable[[Item], dict[str, Any]]) -> dict[str, Any]:
+@contextmanager
+def new_folder(item: Item) -> Iterator[None]:
+    """Create the output's folder for a block that writes there; a failure leaves none behind."""
+    made = []
+    folder = os.path.dirname(os.path.abspath(item.target))
+    while item.make_folder and not os.path.isdir(folder):
+        made.append(folder)
+        folder = os.path.dirname(folder)
+    make_folder(item)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # what is not empty stays
+            for each in made:
+                os.rmdir(each)
+        raise
+
+
+def _attempt(item: Item, work: Work, frames: Frames) -> dict[str, Any]:
     if item.error is not None:
         raise item.error
     try:
-        return work(item)
+        return work(item, frames)
     except MemoryError as error:
         raise InputError("not enough memory for this picture") from error

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from wavenetmv.cli import batch, options
+from wavenetmv.cli.encode_video import VideoJob, look, parse_rate
 from wavenetmv.cli.items import STDIO, Item, plan, size_of
 from wavenetmv.cli.render import Reporter
 from wavenetmv.errors import UsageFault
@@ -34,7 +35,13 @@ DropAlpha = Annotated[bool, typer.Option("--drop-alpha", help="Leave alpha out."
 DropMetadata = Annotated[
     bool, typer.Option("--drop-metadata", help="Leave EXIF, ICC, XMP and text out.")
 ]
-
+AsVideo = Annotated[
+    bool, typer.Option("--video", help="Each input is a video, also a folder of pictures or a GIF.")
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(show_default="25", help="Frames per second where pictures make a video."),
+]
 
 For = Annotated[
     str | None,
@@ -47,7 +54,11 @@ For = Annotated[
 
 def encode(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT", help="Pictures, folders, or - for stdin.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="Pictures, videos, frame_%05d.png, folders of pictures, or - for stdin.",
+        ),
     ],
     output: options.Output = None,
     lmbda: Lambda = None,
@@ -56,6 +67,9 @@ def encode(
     profile: For = None,
     drop_alpha: DropAlpha = False,
     drop_metadata: DropMetadata = False,
+    no_audio: options.NoAudio = False,
+    video: AsVideo = False,
+    fps: Fps = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS_DEFAULT,
     threads: options.Threads = None,
     device: options.OnDevice = options.Device.AUTO,
@@ -63,16 +77,35 @@ def encode(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Compress pictures into .wmv files, beside the pictures unless -o says otherwise."""
+    """Compress pictures and videos into .wmv files, beside them unless -o says otherwise."""
     if sum(option is not None for option in (lmbda, target_bpp, target_size)) > 1:
         raise UsageFault("--lambda, --target-bpp and --target-size exclude each other")
     from wavenetmv.api import Codec, profile_of
     from wavenetmv.io import READABLE_SUFFIXES
 
     wanted = profile_of(profile)
-    items = plan(inputs, output, suffix=".wmv", wanted=READABLE_SUFFIXES, file_suffixes={".wmv"})
+    items = plan(
+        inputs,
+        output,
+        suffix=".wmv",
+        wanted=READABLE_SUFFIXES,
+        file_suffixes={".wmv"},
+        expand=not video,
+    )
+    codec = Codec(device.value, threads)
     rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted)
-    job = _Job(Codec(device.value, threads), rate, drop_alpha, drop_metadata, max_pixels, force)
+    pictures = _Job(codec, rate, drop_alpha, drop_metadata, max_pixels, force)
+    frame_rate = parse_rate(fps) if fps else None
+    videos = VideoJob(
+        codec,
+        None if rate.has_target else rate.lmbda,
+        wanted,
+        not no_audio,
+        frame_rate,
+        max_pixels,
+        force,
+    )
+    job = _Either(pictures, videos, video)
     to_stdout = any(item.target == STDIO for item in items)
     batch.run(items, job, Reporter(as_json, quiet, on_stderr=to_stdout))
 
@@ -86,6 +119,10 @@ class _Rate:
     target_size: int | None
     profile: Profile | None
 
+    @property
+    def has_target(self) -> bool:
+        return self.target_bpp is not None or self.target_size is not None
+
     def encode(self, codec: Codec, picture: Picture) -> tuple[bytes, float]:
         """The stream and its lambda."""
         if self.target_bpp is not None:
@@ -98,6 +135,21 @@ class _Rate:
 
 
 @dataclass(frozen=True)
+class _Either:
+    """Decides for each input what it is."""
+
+    pictures: _Job
+    videos: VideoJob
+    all_videos: bool
+
+    def __call__(self, item: Item, frames: batch.Frames) -> dict[str, Any]:
+        source, is_video = look(item.source)
+        if is_video or self.all_videos:
+            return self.videos(item, source, frames)
+        return self.pictures(item, source)
+
+
+@dataclass(frozen=True)
 class _Job:
     codec: Codec
     rate: _Rate
@@ -106,13 +158,11 @@ class _Job:
     max_pixels: int
     force: bool
 
-    def __call__(self, item: Item) -> dict[str, Any]:
+    def __call__(self, item: Item, source: str | BinaryIO) -> dict[str, Any]:
         from wavenetmv.io import open_sink, read_picture
 
         batch.check_output(item, self.force)
-        picture = read_picture(
-            item.source, keep_alpha=not self.drop_alpha, max_pixels=self.max_pixels
-        )
+        picture = read_picture(source, keep_alpha=not self.drop_alpha, max_pixels=self.max_pixels)
         if self.drop_metadata:
             picture = replace(picture, metadata=())
         self.codec.engine().load()  # loading the weights is not part of the time reported

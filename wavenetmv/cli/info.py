@@ -74,7 +74,7 @@ def _describe(source: str) -> dict[str, Any]:
         "width": header.width,
         "height": header.height,
         "frames": frames,
-        "fps": header.video.fps_num / header.video.fps_den if header.video else None,
+        "fps": float(header.video.rate) if header.video else None,
         "colour": header.colour.name.lower(),
         "bit_depth": header.bit_depth,
         "alpha": header.alpha,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -52,49 +52,56 @@ def plan(
     sources: Sequence[str],
     output: str | None,
     *,
-    suffix: str,
+    suffix: str | Callable[[str], str],
     wanted: Collection[str],
     file_suffixes: Collection[str],
+    expand: bool = True,
 ) -> list[Item]:
     """Every input file with its output, in the order given, folders sorted.
 
     sources        files, folders (searched with everything below them) or "-"
     output         -o: a file, a folder or "-"; None puts outputs beside their inputs
-    suffix         of the outputs where `output` does not name one, ".wmv"
+    suffix         of the outputs where `output` does not name one, ".wmv"; or what tells it
+                   for an input
     wanted         suffixes, lower case, of the files to take out of folders
     file_suffixes  suffixes of `output` that can only mean a file
+    expand         a folder means the files in it; False: it is one input itself
 
     Raises UsageFault when `output` cannot serve these inputs.
     """
-    into_folder = _means_folder(sources, output, file_suffixes)
-    found = dict.fromkeys(_expand(sources, wanted))
+    folders = expand and os.path.isdir(sources[0])
+    into_folder = _means_folder(len(sources) > 1 or folders, output, file_suffixes)
+    found = dict.fromkeys(_expand(sources, wanted) if expand else map(_whole, sources))
     items, taken = [], dict[str, str]()
     for each in found:
-        item = _item(each, output, suffix, into_folder)
+        named = suffix if isinstance(suffix, str) else suffix(each.source)
+        item = _item(each, output, named, into_folder)
         if item.error is None and item.target != STDIO:
             item = _checked(item, taken)
         items.append(item)
     return items
 
 
-def _means_folder(
-    sources: Sequence[str], output: str | None, file_suffixes: Collection[str]
-) -> bool:
+def means_folder(output: str) -> bool:
+    """Whether -o names a folder, whatever the inputs are."""
+    return os.path.isdir(output) or output.endswith(("/", os.sep))
+
+
+def _means_folder(several: bool, output: str | None, file_suffixes: Collection[str]) -> bool:
     if output is None:
         return False
-    several = len(sources) > 1 or os.path.isdir(sources[0])
     if output == STDIO and several:
         raise UsageFault("-o - takes one input, not several or a folder")
     looks_like_file = PurePath(output).suffix.lower() in file_suffixes
     if several and not os.path.isdir(output) and (looks_like_file or os.path.exists(output)):
         raise UsageFault(f"several inputs need a folder for -o, and {output} is a file")
-    return output != STDIO and (several or os.path.isdir(output) or output.endswith(("/", os.sep)))
+    return output != STDIO and (several or means_folder(output))
 
 
 def _expand(sources: Sequence[str], wanted: Collection[str]) -> Iterator[_Found]:
     for source in sources:
         if not os.path.isdir(source):
-            yield _Found(source, os.path.basename(source))
+            yield _whole(source)
             continue
         empty = True
         for found in _walk(source, wanted):
@@ -103,6 +110,10 @@ def _expand(sources: Sequence[str], wanted: Collection[str]) -> Iterator[_Found]
         if empty:
             kinds = "picture" if len(wanted) > 1 else "".join(wanted)
             yield _Found(source, "", InputError(f"{source}: no {kinds} files in this folder"))
+
+
+def _whole(source: str) -> _Found:
+    return _Found(source, os.path.basename(source.rstrip("/" + os.sep)))
 
 
 def _walk(folder: str, wanted: Collection[str]) -> Iterator[_Found]:
@@ -126,13 +137,25 @@ def _item(found: _Found, output: str | None, suffix: str, into_folder: bool) -> 
         if found.source == STDIO:
             error = UsageFault("standard input needs a file name for -o, not a folder")
             return Item(STDIO, error=error)
-        target = os.path.splitext(os.path.join(output, found.relative))[0] + suffix
+        target = _stem(os.path.join(output, found.relative), found.source) + suffix
         return Item(found.source, target, make_folder=True)
     if output is not None:
         return Item(found.source, output)
     if found.source == STDIO:
         return Item(STDIO, STDIO)
-    return Item(found.source, os.path.splitext(found.source)[0] + suffix)
+    return Item(found.source, _stem(found.source.rstrip("/" + os.sep), found.source) + suffix)
+
+
+def _stem(path: str, source: str) -> str:
+    """`path` without its suffix, and without the number where it stands for many files."""
+    from wavenetmv.io.video.sequences import NUMBER
+
+    if os.path.isdir(source):
+        return path
+    folder, name = os.path.split(os.path.splitext(path)[0])
+    if NUMBER.search(name) and not os.path.exists(source):
+        name = NUMBER.sub("", name).strip("-_. ") or "video"
+    return os.path.join(folder, name)
 
 
 def _checked(item: Item, taken: dict[str, str]) -> Item:

@@ -25,8 +25,9 @@ Output = Annotated[
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing outputs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Report errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line for each input.")]
+NoAudio = Annotated[bool, typer.Option("--no-audio", help="Leave the audio of videos out.")]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads to compute with.", show_default="all cores")
 ]
 OnDevice = Annotated[Device, typer.Option("--device", help="Where the networks run.")]
-MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse pictures with more pixels.")]
+MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse pictures and frames with more pixels.")]

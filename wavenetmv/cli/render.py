@@ -43,7 +43,7 @@ class Reporter:
     def done(self, record: dict[str, Any]) -> None:
         self._done += 1
         self._bytes[0] += record["input_bytes"] or 0
-        self._bytes[1] += record["bytes"]
+        self._bytes[1] += record["bytes"] or 0
         if self.as_json:
             self._say(json.dumps(record))
         elif not self.quiet:
@@ -72,7 +72,11 @@ class Reporter:
 
 def item_line(record: dict[str, Any]) -> str:
     """photo.jpg -> photo.wmv: 768x512, 31.2 kB, 0.635 bpp, 13.2:1, lambda 512, 0.21 s"""
-    facts = [f"{record['width']}x{record['height']}", size_text(record["bytes"])]
+    facts = [f"{record['width']}x{record['height']}"]
+    if "frames" in record:
+        facts.append("1 frame" if record["frames"] == 1 else f"{record['frames']} frames")
+    if record["bytes"] is not None:
+        facts.append(size_text(record["bytes"]))
     if "bpp" in record:
         facts.append(f"{record['bpp']:.3f} bpp")
     if record.get("ratio"):
@@ -80,6 +84,8 @@ def item_line(record: dict[str, Any]) -> str:
     if "lambda" in record:
         facts.append(f"lambda {record['lambda']:.4g}")
     facts.append(f"{record['seconds']:.2f} s")
+    if "frames" in record:
+        facts.append(f"{record['frames'] / max(record['seconds'], 1e-3):.1f} fps")
     return f"{record['input']} -> {record['output']}: {', '.join(facts)}"
 
 

@@ -19,6 +19,9 @@ from wavenetmv.models.inference import Networks
 from wavenetmv.models.motion import compensate, estimate, follow, luma, price_of_a_bit, roughness
 from wavenetmv.types import index_to_lambda
 
+_STEP = 14 / 255  # of a quantiser at lambda 512, for a guess at the bits
+_WORTHWHILE = 0.95
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -52,6 +55,20 @@ class InterInferenceModel(Networks):
     def predict(self, reference: Reference, motion: Tensor) -> Tensor:
         """The prediction [1, 3, H', W'] in [0, 1], sides padded to multiples of 64."""
         return compensate(self._padded(reference.pixels), motion).clamp_(0, 1)
+
+    @torch.inference_mode()
+    def helps(self, pixels: Tensor, prediction: Tensor, lambda_index: int) -> bool:
+        """Whether what `prediction` leaves of `pixels` uint8 [H, W, 3] is easier to code."""
+        x = self._padded(pixels)
+        alone, residual = (
+            self._coding_cost(each, lambda_index) for each in (x - 0.5, x - prediction)
+        )
+        return residual < _WORTHWHILE * alone
+
+    def _coding_cost(self, x: Tensor, lambda_index: int) -> float:
+        """About the bits of x [1, 3, H, W], from the energies of its packet coefficients."""
+        step = _STEP * (512 / index_to_lambda(lambda_index)) ** 0.5
+        return float(torch.log2(1 + (self.lifting(x) / step).square()).sum())
 
     @torch.inference_mode()
     def past(self, reference: Reference, motion: Tensor) -> Tensor:

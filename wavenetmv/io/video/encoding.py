@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
@@ -30,9 +29,6 @@ from wavenetmv.io.video.log import Log
 from wavenetmv.types import AudioTrack, VideoFrame, VideoInfo
 
 _SIGPIPE = -signal.SIGPIPE if hasattr(signal, "SIGPIPE") else None  # as an exit status
-_MAX_INT = (1 << 31) - 1  # of numbers in ffmpeg's fractions
-_FINEST = Fraction(1, 1_000_000_000)  # of the times in which frames are handed over
-_FINE = 10_000  # ticks per second, at least, where nothing is known of the time stamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ class Encoder:
         self._log = log
         self._name = name
         self._distance_s = 1 / info.rate
-        self._tick = time_base(info)
+        self._tick = info.tick
         self._last: int | None = None  # time of the frame before, in ticks
         self._send(matroska.start(info.width, info.height, info.rate))
 
@@ -126,20 +122,10 @@ def open_encoder(
         encoder.finish()
 
 
-def time_base(info: VideoInfo) -> Fraction:
-    """The unit of the time stamps that are written, in seconds."""
-    given = info.time_base
-    if given and given >= _FINEST and max(given.numerator, given.denominator) <= _MAX_INT:
-        return given
-    # Frames at the average rate are exact, all others to a ten thousandth of a second.
-    ticks = info.rate.limit_denominator(_MAX_INT // _FINE).numerator
-    return Fraction(1, ticks * -(-_FINE // ticks))
-
-
 def _video_options(container: Container, info: VideoInfo, settings: Settings) -> list[str]:
     crf = checked_crf(container, settings.crf)
     chroma = chroma_of(container, info, settings.chroma)
-    tick = time_base(info)
+    tick = info.tick
     even = container.even_times
     return [
         *("-vf", filters(container, info, chroma), "-fps_mode", "passthrough"),

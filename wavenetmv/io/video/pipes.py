@@ -81,10 +81,10 @@ class ReadAhead(Generic[T]):
             raise StopIteration
         raise got
 
-    def close(self) -> None:
-        """Stop; the thread must not be waiting for `items` for ever."""
+    def close(self, patience_s: float | None = None) -> None:
+        """Stop; a thread that waits for `items` is waited for, at most `patience_s` seconds."""
         self._closed.set()
-        self._thread.join()
+        self._thread.join(patience_s)
         with suppress(queue.Full):
             self._queue.put_nowait(None)  # for a caller that waits in another thread
 

@@ -1,0 +1,229 @@
+"""Frames of a video to packets and back, one at a time.
+
+VideoFrame -> FrameCoder.encode -> CodedFrame -> FrameCoder.decode -> VideoFrame
+
+Which frames are coded alone and which from the one before is a frame coder's own business:
+`IntraCoder` codes every frame alone, `GroupCoder` begins groups of pictures with such a frame.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from wavenetmv.bitstream import NO_INTER, CodedFrame, PacketKind, StreamHeader, VideoHeader
+from wavenetmv.codec import PictureCodec, checked_index
+from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
+from wavenetmv.frame_codec import FrameCodec
+from wavenetmv.inter_codec import InterFrameCodec, Past
+from wavenetmv.models.registry import WeightsInfo
+from wavenetmv.types import GOP_DEFAULT, LAMBDA_DEFAULT, Profile, VideoFrame, VideoInfo
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class FrameCoder(Protocol):
+    """Codes the frames of one video in order, in one direction.
+
+    It keeps whatever the next frame is coded from: the last decoded pixels, latents, how many
+    frames ago the last intra frame was. Encoder and decoder keep the same.
+    """
+
+    def encode(self, pixels: Pixels, time: int) -> CodedFrame:
+        """The next frame, pixels uint8 [H, W, 3], shown at `time` in ticks.
+
+        The coder decides the kind; the first frame is INTRA.
+        """
+
+    def decode(self, frame: CodedFrame) -> Pixels:
+        """Pixels uint8 [H, W, 3] of the next frame.
+
+        After frames that were left out, the next one given is INTRA. Raises CorruptStream
+        unless the symbols are the encoder's; then the same holds.
+        """
+
+
+class IntraCoder:
+    """Every frame alone, as pictures are coded, at one lambda."""
+
+    def __init__(self, frames: FrameCodec, height: int, width: int, lambda_index: int) -> None:
+        self._frames = frames
+        self._size = (height, width)
+        self._lambda_index = lambda_index
+
+    def encode(self, pixels: Pixels, time: int) -> CodedFrame:
+        payload, _ = self._frames.encode(pixels, self._lambda_index)
+        return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
+
+    def decode(self, frame: CodedFrame) -> Pixels:
+        if frame.kind is not PacketKind.INTRA:
+            raise CorruptStream("an INTER frame in a stream that has none")
+        return self._frames.decode(frame.payload, *self._size, frame.lambda_index)
+
+
+class GroupCoder:
+    """Groups of pictures: an intra frame, then inter frames, each coded from the one before.
+
+    gop   frames of a group, at most; a frame that the one before does not help, as after a
+          scene cut, begins a new group too. None when decoding: the stream decides.
+    """
+
+    def __init__(
+        self,
+        frames: FrameCodec,
+        inter: InterFrameCodec,
+        height: int,
+        width: int,
+        lambda_index: int,
+        gop: int | None = None,
+    ) -> None:
+        if frames.model.config.M != inter.model.config.M:
+            raise CheckpointError("the weights of inter frames are for other picture weights")
+        self._frames, self._inter = frames, inter
+        self._size = (height, width)
+        self._lambda_index = lambda_index
+        self._gop = gop
+        self._past: Past | None = None
+        self._since_intra = 0
+
+    def encode(self, pixels: Pixels, time: int) -> CodedFrame:
+        if self._past is not None and self._since_intra != self._gop:
+            found = self._inter.encode(pixels, self._past, self._lambda_index)
+            if found is not None:
+                payload, self._past = found
+                self._since_intra += 1
+                return CodedFrame(PacketKind.INTER, time, self._lambda_index, payload)
+        payload, integers = self._frames.encode(pixels, self._lambda_index)
+        self._past = self._past_of(integers, self._lambda_index)
+        self._since_intra = 1
+        return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
+
+    def decode(self, frame: CodedFrame) -> Pixels:
+        past, self._past = self._past, None  # of no use to the next frame if this one fails
+        if frame.kind is PacketKind.INTRA:
+            integers = self._frames.decode_integers(frame.payload, *self._size, frame.lambda_index)
+            past = self._past_of(integers, frame.lambda_index)
+        elif past is None:
+            raise CorruptStream("an INTER frame without the frame before it")
+        else:
+            past = self._inter.decode(frame.payload, past, *self._size, frame.lambda_index)
+        self._past = past
+        return past.pixels
+
+    def _past_of(self, integers: Tensor, lambda_index: int) -> Past:
+        y_hat = self._frames.dequantise(integers, lambda_index)
+        return Past.of_intra(self._frames.synthesise(y_hat, *self._size), integers)
+
+
+class VideoEncoder:
+    """Encodes a video frame by frame; frame n is out before frame n + 1 is in.
+
+    Of `info` the header keeps size, rates, time base, pixel aspect, matrix and range. `lmbda`
+    and `profile` are as for `PictureCodec.encode`. At least every `gop`-th frame is an intra
+    frame, from which decoding can start; 1: all are. Raises UsageFault for what cannot be
+    coded, CheckpointError when there are no weights of inter frames.
+    """
+
+    def __init__(
+        self,
+        codec: PictureCodec,
+        info: VideoInfo,
+        lmbda: float = LAMBDA_DEFAULT,
+        profile: Profile | None = None,
+        gop: int = GOP_DEFAULT,
+    ) -> None:
+        if gop < 1:
+            raise UsageFault(f"gop must be at least 1, got {gop}")
+        index = checked_index(lmbda)
+        frames, profile = codec.frames_for(profile)
+        size = (info.height, info.width)
+        inter_hash = NO_INTER
+        self._coder: FrameCoder = IntraCoder(frames, *size, index)
+        if gop > 1:
+            inter, inter_info = codec.inter_frames_for(profile)
+            inter_hash = inter_info.stream_hash
+            self._coder = GroupCoder(frames, inter, *size, index, gop)
+        self.header = _header(codec.weights, info, index, profile, inter_hash)
+        self._tick = info.tick
+
+    def encode(self, frame: VideoFrame) -> CodedFrame:
+        """The next frame, of the size that `info` said. Times are rounded to its ticks."""
+        size = (self.header.height, self.header.width, 3)
+        if frame.pixels.shape != size:
+            raise ValueError(f"frame is {frame.pixels.shape}, the video {size}")
+        return self._coder.encode(frame.pixels, round(frame.time_s / self._tick))
+
+
+class VideoDecoder:
+    """Decodes a video frame by frame.
+
+    Raises StreamError when the header contradicts itself or asks for what this build does not
+    have, CheckpointError when the weights that made the stream are not here.
+    """
+
+    def __init__(self, codec: PictureCodec, header: StreamHeader, video: VideoHeader) -> None:
+        frames = codec.frames_of(header)
+        size, index = (header.height, header.width), header.lambda_index
+        self._tick = video.tick
+        self._coder: FrameCoder = IntraCoder(frames, *size, index)
+        if video.has_inter:
+            inter = codec.inter_frames_of(header)
+            self._coder = GroupCoder(frames, inter, *size, index)
+
+    def decode(self, frame: CodedFrame) -> VideoFrame:
+        """The next frame. Raises CorruptStream unless its symbols are the encoder's.
+
+        After a frame that failed or was left out, the next one must be INTRA.
+        """
+        return VideoFrame(self._coder.decode(frame), frame.time * self._tick)
+
+
+def describe(header: StreamHeader, video: VideoHeader, frame_count: int | None) -> VideoInfo:
+    """What a stream says of its video; `frame_count` where it is known better."""
+    count = frame_count or video.frame_count or None
+    return VideoInfo(
+        header.width,
+        header.height,
+        video.rate,
+        frame_count=count,
+        time_base=video.tick,
+        pixel_aspect=video.pixel_aspect,
+        matrix=video.matrix,
+        full_range=video.full_range,
+        variable_rate=video.variable_rate,
+        duration_s=Fraction(count) / video.rate if count else None,
+    )
+
+
+def _header(
+    weights: WeightsInfo,
+    info: VideoInfo,
+    lambda_index: int,
+    profile: Profile,
+    inter_hash: bytes,
+) -> StreamHeader:
+    try:
+        return StreamHeader(
+            width=info.width,
+            height=info.height,
+            model_id=weights.model_id,
+            weights_hash=weights.stream_hash,
+            lambda_index=lambda_index,
+            profile=profile,
+            video=VideoHeader(
+                rate=info.rate,
+                tick=info.tick,
+                frame_count=info.frame_count or 0,
+                pixel_aspect=info.pixel_aspect,
+                matrix=info.matrix,
+                full_range=info.full_range,
+                variable_rate=info.variable_rate is not False,
+                inter_hash=inter_hash,
+            ),
+        )
+    except ValueError as error:
+        raise UsageFault(f"video cannot be encoded: {error}") from error
