@@ -157,7 +157,6 @@ class Trainer:
         """Train until the stage's end; KeyboardInterrupt saves a checkpoint first."""
         torch.set_flush_denormal(True)
         self.model.train()
-        self.out.mkdir(parents=True, exist_ok=True)
         clock = time.process_time if self.config.processor_minutes else time.monotonic
         saved_at = start = clock()
         before = self.elapsed_s
@@ -266,6 +265,7 @@ class Trainer:
         if not self.group.leads:
             return
         state = {**self.model.describe(), **self._state()}
+        self.out.mkdir(parents=True, exist_ok=True)
         temporary = self.out / "checkpoint.tmp"
         torch.save(state, temporary)
         temporary.replace(self.out / CHECKPOINT)
