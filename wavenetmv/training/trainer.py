@@ -157,6 +157,7 @@ class Trainer:
         """Train until the stage's end; KeyboardInterrupt saves a checkpoint first."""
         torch.set_flush_denormal(True)
         self.model.train()
+        self.out.mkdir(parents=True, exist_ok=True)
         clock = time.process_time if self.config.processor_minutes else time.monotonic
         saved_at = start = clock()
         before = self.elapsed_s
