@@ -14,6 +14,7 @@ from wavenetmv.models.checkpoints import save_weights
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.initialisation import initialise
+from wavenetmv.models.inter import InterModel
 
 TINY = ModelConfig(
     M=16,
@@ -51,6 +52,30 @@ def _make(seed: int) -> CodecModel:
                 noise = rng.normal(scale=0.02, size=tuple(parameter.shape))
                 parameter.copy_(torch.from_numpy(noise))
     return model.eval()
+
+
+def tiny_inter_model() -> InterModel:
+    """Inter networks around `tiny_model`, those that start at zero made random too."""
+    rng = np.random.default_rng(1)
+    torch.manual_seed(1)
+    model = InterModel.from_pictures(tiny_model())
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                noise = rng.normal(scale=0.02, size=tuple(parameter.shape))
+                parameter.copy_(torch.from_numpy(noise))
+        columns = model.entropy.h_s.features.weight[:, TINY.N :]
+        columns.copy_(torch.from_numpy(rng.normal(scale=0.05, size=tuple(columns.shape))))
+    return model.eval()
+
+
+def save_tiny_inter(folder: Path, name: str = "video") -> Path:
+    radii, frequencies = (torch.from_numpy(each) for each in gaussian_tables(default_scales()))
+    tables = {
+        "radii": radii, "frequencies": frequencies,
+        "motion_radii": radii.clone(), "motion_frequencies": frequencies.clone(),
+    }  # fmt: skip
+    return save_weights(tiny_inter_model(), tables, folder, name=name, description="for tests")
 
 
 def save_tiny(folder: Path, model: CodecModel | None = None) -> Path:

@@ -23,12 +23,21 @@ from wavenetmv.bitstream import (
     read_picture_stream,
     write_picture_stream,
 )
-from wavenetmv.errors import CorruptStream, UsageFault
+from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
 from wavenetmv.frame_codec import FrameCodec
-from wavenetmv.models.checkpoints import load_weights
+from wavenetmv.inter_codec import InterFrameCodec
+from wavenetmv.models.checkpoints import load_inter_weights, load_weights
 from wavenetmv.models.device import choose_device, choose_dtype
 from wavenetmv.models.latents import RD_SLOPE
-from wavenetmv.models.registry import WeightsInfo, default_weights, find_weights, read_info
+from wavenetmv.models.registry import (
+    WeightsInfo,
+    default_inter_weights,
+    default_weights,
+    find_inter_weights,
+    find_weights,
+    read_info,
+    read_inter_info,
+)
 from wavenetmv.types import (
     LAMBDA_DEFAULT,
     LAMBDA_INDEX_MAX,
@@ -46,6 +55,7 @@ class PictureCodec:
     device     "auto" (a GPU if there is one), "cpu", "cuda", ...
     threads    of torch, for the whole process; None leaves torch's own choice
     weights    a weights file to encode with instead of the default ones
+    inter_weights  the same for inter frames of videos
     precision  of the transforms: "auto" (bfloat16 where the processor has it), "bfloat16" or
                "float32".  It changes pixels in the last bit, never a symbol that is decoded.
     rd_slope   how much the encoder's rounding saves bits, models/latents.py; 0 rounds plainly
@@ -59,6 +69,7 @@ class PictureCodec:
         device: str = "auto",
         threads: int | None = None,
         weights: Path | None = None,
+        inter_weights: Path | None = None,
         precision: str = "auto",
         rd_slope: float = RD_SLOPE,
     ) -> None:
@@ -69,7 +80,9 @@ class PictureCodec:
         self._rd_slope = rd_slope
         self._lock = threading.Lock()
         self._loaded: dict[str, FrameCodec] = {}
+        self._loaded_inter: dict[str, InterFrameCodec] = {}
         self._own_weights = read_info(weights) if weights else None
+        self._own_inter = read_inter_info(inter_weights) if inter_weights else None
 
     @property
     def weights(self) -> WeightsInfo:
@@ -176,6 +189,29 @@ class PictureCodec:
             return self._load(self._weights_of(header)).serving(header.profile)
         except ValueError as error:
             raise CorruptStream(f"stream header: {error}") from error
+
+    def inter_frames_for(self, profile: Profile) -> tuple[InterFrameCodec, WeightsInfo]:
+        """The weights that encode inter frames. Raises CheckpointError if there are none."""
+        info = self._own_inter or default_inter_weights()
+        if info is None:
+            raise CheckpointError("no weights of inter frames here; code every frame alone: gop 1")
+        return self._load_inter(info).serving(profile), info
+
+    def inter_frames_of(self, header: StreamHeader) -> InterFrameCodec:
+        """Those of a video stream that has inter frames. Raises CheckpointError."""
+        assert header.video is not None
+        own, wanted = self._own_inter, header.video.inter_hash
+        info = own if own and own.stream_hash == wanted else find_inter_weights(wanted)
+        return self._load_inter(info).serving(header.profile)
+
+    def _load_inter(self, info: WeightsInfo) -> InterFrameCodec:
+        with self._lock:
+            if info.sha256 not in self._loaded_inter:
+                weights = load_inter_weights(info.path)
+                self._loaded_inter[info.sha256] = InterFrameCodec.load(
+                    weights, self._device, self._dtype, self._rd_slope
+                )
+            return self._loaded_inter[info.sha256]
 
     def _encode(
         self, picture: Picture, lambda_index: int, alpha: bytes | None, profile: Profile | None

@@ -1,12 +1,12 @@
 """One frame, pixels to payload and back, with loaded weights: what pictures and videos share.
 
 pixels -> InferenceModel.analyse -> latents.walk(Quantise) -> ANS -> FramePayload
-FramePayload -> latents.walk(_Dequantise) -> InferenceModel.synthesise -> pixels
+FramePayload -> latents.walk(Dequantise) -> InferenceModel.synthesise -> pixels
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -87,7 +87,7 @@ class FrameCodec:
 
         The same on every machine. Raises CorruptStream unless they are the encoder's.
         """
-        dequantise = _Dequantise(payload.coded, self.tables, self.model.device)
+        dequantise = Dequantise(SymbolDecoder(payload.coded, self.tables), self.model.device)
         size = self.model.latent_size(height, width)
         with enough_memory(height, width):
             y_sixteenths = walk(self.model.entropy, size, lambda_index, dequantise, self.block)
@@ -107,13 +107,17 @@ class FrameCodec:
         return pixels
 
 
-class _Dequantise:
-    """The decoder's side of `latents.walk`: symbols come from the stream."""
+class Dequantise:
+    """The decoder's side of `latents.walk`: symbols come from the stream.
 
-    def __init__(self, coded: bytes, tables: ScaleTables, device: torch.device) -> None:
-        self._decoder = SymbolDecoder(coded, tables)
-        self._device = device
-        self._symbols: list[np.ndarray] = []
+    `already`: those that came before, which the frame's CRC covers too.
+    """
+
+    def __init__(
+        self, decoder: SymbolDecoder, device: torch.device, already: Sequence[np.ndarray] = ()
+    ) -> None:
+        self._decoder, self._device = decoder, device
+        self._symbols = list(already)
 
     def hyper(self, indexes: Tensor) -> Tensor:
         z_hat = self._read(indexes)

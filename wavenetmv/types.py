@@ -19,6 +19,8 @@ LAMBDA_DEFAULT = 512.0
 LAMBDA_STEPS_PER_OCTAVE = 64
 LAMBDA_INDEX_MAX = 5 * LAMBDA_STEPS_PER_OCTAVE
 
+GOP_DEFAULT = 32  # frames from one intra frame to the next, at most
+
 # The largest magnitude of a coded integer: 16 times it is exact in float32 (docs/FORMAT.md 8).
 MAX_SYMBOL = (1 << 20) - 1
 

@@ -2,9 +2,8 @@
 
 VideoFrame -> FrameCoder.encode -> CodedFrame -> FrameCoder.decode -> VideoFrame
 
-Which frames are coded alone and which from earlier ones is a frame coder's own business:
-`IntraCoder` codes every frame alone. A coder of inter frames takes its place where
-`VideoEncoder` and `VideoDecoder` make theirs.
+Which frames are coded alone and which from the one before is a frame coder's own business:
+`IntraCoder` codes every frame alone, `GroupCoder` begins groups of pictures with such a frame.
 """
 
 from __future__ import annotations
@@ -14,13 +13,15 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
-from wavenetmv.bitstream import CodedFrame, PacketKind, StreamHeader, VideoHeader
+from wavenetmv.bitstream import NO_INTER, CodedFrame, PacketKind, StreamHeader, VideoHeader
 from wavenetmv.codec import PictureCodec, checked_index
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
 from wavenetmv.frame_codec import FrameCodec
+from wavenetmv.inter_codec import InterFrameCodec, Past
 from wavenetmv.models.registry import WeightsInfo
-from wavenetmv.types import LAMBDA_DEFAULT, Profile, VideoFrame, VideoInfo
+from wavenetmv.types import GOP_DEFAULT, LAMBDA_DEFAULT, Profile, VideoFrame, VideoInfo
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -64,11 +65,67 @@ class IntraCoder:
         return self._frames.decode(frame.payload, *self._size, frame.lambda_index)
 
 
+class GroupCoder:
+    """Groups of pictures: an intra frame, then inter frames, each coded from the one before.
+
+    gop   frames of a group, at most; a frame that the one before does not help, as after a
+          scene cut, begins a new group too. None when decoding: the stream decides.
+    """
+
+    def __init__(
+        self,
+        frames: FrameCodec,
+        inter: InterFrameCodec,
+        height: int,
+        width: int,
+        lambda_index: int,
+        gop: int | None = None,
+    ) -> None:
+        if frames.model.config.M != inter.model.config.M:
+            raise CheckpointError("the weights of inter frames are for other picture weights")
+        self._frames, self._inter = frames, inter
+        self._size = (height, width)
+        self._lambda_index = lambda_index
+        self._gop = gop
+        self._past: Past | None = None
+        self._since_intra = 0
+
+    def encode(self, pixels: Pixels, time: int) -> CodedFrame:
+        if self._past is not None and self._since_intra != self._gop:
+            found = self._inter.encode(pixels, self._past, self._lambda_index)
+            if found is not None:
+                payload, self._past = found
+                self._since_intra += 1
+                return CodedFrame(PacketKind.INTER, time, self._lambda_index, payload)
+        payload, integers = self._frames.encode(pixels, self._lambda_index)
+        self._past = self._past_of(integers, self._lambda_index)
+        self._since_intra = 1
+        return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
+
+    def decode(self, frame: CodedFrame) -> Pixels:
+        past, self._past = self._past, None  # of no use to the next frame if this one fails
+        if frame.kind is PacketKind.INTRA:
+            integers = self._frames.decode_integers(frame.payload, *self._size, frame.lambda_index)
+            past = self._past_of(integers, frame.lambda_index)
+        elif past is None:
+            raise CorruptStream("an INTER frame without the frame before it")
+        else:
+            past = self._inter.decode(frame.payload, past, *self._size, frame.lambda_index)
+        self._past = past
+        return past.pixels
+
+    def _past_of(self, integers: Tensor, lambda_index: int) -> Past:
+        y_hat = self._frames.dequantise(integers, lambda_index)
+        return Past.of_intra(self._frames.synthesise(y_hat, *self._size), integers)
+
+
 class VideoEncoder:
     """Encodes a video frame by frame; frame n is out before frame n + 1 is in.
 
     Of `info` the header keeps size, rates, time base, pixel aspect, matrix and range. `lmbda`
-    and `profile` are as for `PictureCodec.encode`. Raises UsageFault for what cannot be coded.
+    and `profile` are as for `PictureCodec.encode`. At least every `gop`-th frame is an intra
+    frame, from which decoding can start; 1: all are. Raises UsageFault for what cannot be
+    coded, CheckpointError when there are no weights of inter frames.
     """
 
     def __init__(
@@ -77,12 +134,21 @@ class VideoEncoder:
         info: VideoInfo,
         lmbda: float = LAMBDA_DEFAULT,
         profile: Profile | None = None,
+        gop: int = GOP_DEFAULT,
     ) -> None:
+        if gop < 1:
+            raise UsageFault(f"gop must be at least 1, got {gop}")
         index = checked_index(lmbda)
         frames, profile = codec.frames_for(profile)
-        self.header = _header(codec.weights, info, index, profile)
+        size = (info.height, info.width)
+        inter_hash = NO_INTER
+        self._coder: FrameCoder = IntraCoder(frames, *size, index)
+        if gop > 1:
+            inter, inter_info = codec.inter_frames_for(profile)
+            inter_hash = inter_info.stream_hash
+            self._coder = GroupCoder(frames, inter, *size, index, gop)
+        self.header = _header(codec.weights, info, index, profile, inter_hash)
         self._tick = info.tick
-        self._coder: FrameCoder = IntraCoder(frames, info.height, info.width, index)
 
     def encode(self, frame: VideoFrame) -> CodedFrame:
         """The next frame, of the size that `info` said. Times are rounded to its ticks."""
@@ -101,8 +167,12 @@ class VideoDecoder:
 
     def __init__(self, codec: PictureCodec, header: StreamHeader, video: VideoHeader) -> None:
         frames = codec.frames_of(header)
+        size, index = (header.height, header.width), header.lambda_index
         self._tick = video.tick
-        self._coder: FrameCoder = _decoding_coder(frames, header, video)
+        self._coder: FrameCoder = IntraCoder(frames, *size, index)
+        if video.has_inter:
+            inter = codec.inter_frames_of(header)
+            self._coder = GroupCoder(frames, inter, *size, index)
 
     def decode(self, frame: CodedFrame) -> VideoFrame:
         """The next frame. Raises CorruptStream unless its symbols are the encoder's.
@@ -129,17 +199,12 @@ def describe(header: StreamHeader, video: VideoHeader, frame_count: int | None) 
     )
 
 
-def _decoding_coder(frames: FrameCodec, header: StreamHeader, video: VideoHeader) -> FrameCoder:
-    if video.has_inter:
-        raise CheckpointError(
-            f"this stream needs weights {video.inter_hash.hex()} for its inter frames, "
-            "which are not here"
-        )
-    return IntraCoder(frames, header.height, header.width, header.lambda_index)
-
-
 def _header(
-    weights: WeightsInfo, info: VideoInfo, lambda_index: int, profile: Profile
+    weights: WeightsInfo,
+    info: VideoInfo,
+    lambda_index: int,
+    profile: Profile,
+    inter_hash: bytes,
 ) -> StreamHeader:
     try:
         return StreamHeader(
@@ -157,6 +222,7 @@ def _header(
                 matrix=info.matrix,
                 full_range=info.full_range,
                 variable_rate=info.variable_rate is not False,
+                inter_hash=inter_hash,
             ),
         )
     except ValueError as error:

@@ -8,7 +8,9 @@ from wavenetmv.bitstream.container import (
     write_picture_stream,
 )
 from wavenetmv.bitstream.entropy import (
+    Step,
     SymbolDecoder,
+    encode_steps,
     encode_symbols,
     ideal_bits,
     symbols_crc,
@@ -24,6 +26,7 @@ from wavenetmv.bitstream.header import (
 )
 from wavenetmv.bitstream.index import MAX_FRAMES, FrameIndex
 from wavenetmv.bitstream.inspection import PacketInfo, StreamInfo, VideoFacts, inspect
+from wavenetmv.bitstream.motion import MotionField
 from wavenetmv.bitstream.order import read_packets
 from wavenetmv.bitstream.packets import Packet, PacketKind, write_end, write_packet
 from wavenetmv.bitstream.payloads import (
@@ -67,6 +70,7 @@ __all__ = [
     "FrameIndex",
     "FramePayload",
     "LocatedFrame",
+    "MotionField",
     "Notes",
     "Packet",
     "PacketInfo",
@@ -74,6 +78,7 @@ __all__ = [
     "PictureStream",
     "Profile",
     "ScaleTables",
+    "Step",
     "StreamHeader",
     "StreamInfo",
     "StreamReader",
@@ -87,6 +92,7 @@ __all__ = [
     "decode_plane",
     "default_scales",
     "encode_plane",
+    "encode_steps",
     "encode_symbols",
     "fitted_tables",
     "gaussian_tables",

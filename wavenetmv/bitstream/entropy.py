@@ -47,14 +47,23 @@ Uniform = constriction.stream.model.Uniform
 assert _MAX_CLASS + 1 < CODER_PRECISION_BITS
 
 
+# Symbols int32 [n] in -MAX_SYMBOL..MAX_SYMBOL, indexes uint8 [n] in 0..63, and the tables
+# that the indexes select from.
+Step = tuple[Symbols, Indexes, ScaleTables]
+
+
 def encode_symbols(steps: Sequence[tuple[Symbols, Indexes]], tables: ScaleTables) -> bytes:
+    """`encode_steps` where all steps use the same tables."""
+    return encode_steps([(symbols, indexes, tables) for symbols, indexes in steps])
+
+
+def encode_steps(steps: Sequence[Step]) -> bytes:
     """Code all steps into one byte string without trailing zeros.
 
-    Each step is (symbols int32 [n] in -MAX_SYMBOL..MAX_SYMBOL, indexes uint8 [n] in 0..63);
-    n may be 0. ValueError if shapes, types or ranges are others.
+    A step may be empty. ValueError if shapes, types or ranges are wrong.
     """
     coder = AnsCoder()
-    for symbols, indexes in reversed(steps):
+    for symbols, indexes, tables in reversed(steps):
         _check_step(symbols, indexes)
         _push_step(coder, symbols, indexes, tables)
     words = coder.get_compressed().astype("<u4")
@@ -63,7 +72,7 @@ def encode_symbols(steps: Sequence[tuple[Symbols, Indexes]], tables: ScaleTables
 
 
 class SymbolDecoder:
-    """Decodes the steps of one `encode_symbols` string, one call for each step.
+    """Decodes the steps of one `encode_steps` string, one call for each step.
 
     CorruptStream from the constructor if `data` cannot be a coder's output.
     """
@@ -80,15 +89,19 @@ class SymbolDecoder:
         """Bits not yet decoded; the difference between two calls is what lay between them."""
         return int(self._coder.num_valid_bits())
 
-    def decode(self, indexes: Indexes) -> Symbols:
-        """Decode the next step: indexes uint8 [n] in 0..63 to symbols int32 [n]."""
+    def decode(self, indexes: Indexes, tables: ScaleTables | None = None) -> Symbols:
+        """Decode the next step: indexes uint8 [n] in 0..63 to symbols int32 [n].
+
+        `tables` in place of the constructor's, for this step.
+        """
         _check_indexes(indexes)
+        tables = tables or self._tables
         order = np.argsort(indexes, kind="stable")
         grouped = np.empty(indexes.size, np.int32)
         escaped = [np.empty(0, np.int64)]
         for index, start, stop in _groups(indexes):
-            entries = self._coder.decode(self._tables.models[index], stop - start)
-            radius = int(self._tables.radii[index])
+            entries = self._coder.decode(tables.models[index], stop - start)
+            radius = int(tables.radii[index])
             grouped[start:stop] = entries - radius
             if entries.max() > 2 * radius:
                 escaped.append(start + np.flatnonzero(entries > 2 * radius))

@@ -1,122 +1,135 @@
-"""Motion vectors as symbols and scale indexes. Normative text: docs/FORMAT.md section 6.
+"""Motion vectors as symbols and table indexes. Normative text: docs/FORMAT.md section 6.
 
 Each component of a vector is predicted by the median of its neighbours to the left, above
-and above to the right, and the difference is a symbol.  How large differences will be shows
-in the field of the frame before: positions form three classes by what happened around them
-there, and each class has one scale index for the whole frame, which travels with it.
+and above to the right; the difference is a symbol.  How large it will be shows in how much
+the neighbours surprised and disagree, and in what happened around this place in the frame
+before: eight levels of each select one of 64 tables.
+
+    i\\j  0 1 2 3 4        Positions are coded in steps of equal j + 2 i, so that all those
+     0   0 1 2 3 4        neighbours are known and a step's symbols are decoded together.
+     1   2 3 4 5 6
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from wavenetmv.bitstream.entropy import Indexes, Symbols, ideal_bits
-from wavenetmv.bitstream.tables import SCALE_COUNT, ScaleTables
+from wavenetmv.bitstream.entropy import Indexes, Step, SymbolDecoder, Symbols
+from wavenetmv.bitstream.tables import ScaleTables
 from wavenetmv.errors import CorruptStream
 
-CLASSES = 3
 MAX_VECTOR = 1023  # quarters of a pixel
-# Largest difference around a position in the frame before, up to which it is of class 0 or 1.
-_CLASS_LIMITS = (0, 4)
+_LEVELS = 8
+_UNKNOWN = _LEVELS - 1  # level of the past after an intra frame
 
 Vectors = npt.NDArray[np.int16]  # [2, h, w]
+Places = npt.NDArray[np.intp]  # row or column numbers [n]
+Activity = npt.NDArray[np.int32]  # [h, w], |dy| + |dx| of the differences
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MotionSymbols:
-    """A motion field [2, h, w], ready to be coded.
+class MotionField:
+    """A motion field while it is coded: vectors and differences so far, zero elsewhere.
 
-    differences  int32 [2, h, w], what the prediction leaves
-    scales       one scale index for each class
+    previous   `activity` of the frame before, None after an intra frame
     """
 
-    differences: Symbols
-    scales: tuple[int, ...]
+    def __init__(self, h: int, w: int, previous: Activity | None) -> None:
+        self._h, self._w = h, w
+        # A border of zeros above and at both sides.
+        self._vectors = np.zeros((2, h + 1, w + 2), np.int32)
+        self._activity = np.zeros((h + 1, w + 2), np.int32)
+        self._past = _past_levels(previous, h, w)
+
+    @property
+    def vectors(self) -> Vectors:
+        return self._vectors[:, 1:, 1:-1].astype(np.int16)
+
+    @property
+    def activity(self) -> Activity:
+        return self._activity[1:, 1:-1].copy()
+
+    def encode(self, vectors: Vectors, tables: ScaleTables) -> list[Step]:
+        """The steps that code `vectors` [2, h, w]."""
+        self._vectors[:, 1:, 1:-1] = vectors
+        everywhere = [axis.ravel() for axis in np.indices((self._h, self._w))]
+        differences = np.empty((2, self._h, self._w), np.int32)
+        predicted = self._predicted(*everywhere).reshape(differences.shape)
+        np.subtract(vectors, predicted, out=differences)
+        self._activity[1:, 1:-1] = np.abs(differences).sum(0)
+        indexes = self._indexes(*everywhere).reshape(self._h, self._w)
+        return [
+            (differences[:, rows, columns].ravel(), np.tile(indexes[rows, columns], 2), tables)
+            for rows, columns in _wavefronts(self._h, self._w)
+        ]
+
+    def decode(self, decoder: SymbolDecoder, tables: ScaleTables) -> list[Symbols]:
+        """Read the field; returns the symbols of each step. Raises CorruptStream."""
+        steps = []
+        for rows, columns in _wavefronts(self._h, self._w):
+            indexes = self._indexes(rows, columns)
+            symbols = decoder.decode(np.tile(indexes, 2), tables)
+            steps.append(symbols)
+            differences = symbols.reshape(2, -1)
+            values = self._predicted(rows, columns) + differences
+            if (largest := int(np.abs(values).max())) > MAX_VECTOR:
+                raise CorruptStream(
+                    f"motion vector of {largest} quarters of a pixel; limit {MAX_VECTOR}"
+                )
+            self._vectors[:, rows + 1, columns + 1] = values
+            self._activity[rows + 1, columns + 1] = np.abs(differences).sum(0)
+        return steps
+
+    def _neighbours(self, rows: Places, columns: Places) -> tuple[Symbols, Symbols, Symbols]:
+        """Vectors [2, n] to the left, above and above to the right.
+
+        Outside the field the others stand in; zero where there are none.
+        """
+        v = self._vectors
+        left, above = v[:, rows + 1, columns], v[:, rows, columns + 1]
+        above_right = np.where(columns == self._w - 1, above, v[:, rows, columns + 2])
+        return (
+            np.where(columns == 0, above, left),
+            np.where(rows == 0, left, above),
+            np.where(rows == 0, left, above_right),
+        )
+
+    def _predicted(self, rows: Places, columns: Places) -> Symbols:
+        a, b, c = self._neighbours(rows, columns)
+        return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+
+    def _indexes(self, rows: Places, columns: Places) -> Indexes:
+        a, b, c = self._neighbours(rows, columns)
+        spread = (np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)).sum(0)
+        activity = self._activity
+        surprise = (
+            activity[rows + 1, columns] + activity[rows, columns + 1] + activity[rows, columns + 2]
+        )
+        level = _levels((spread + surprise) >> 1, _LEVELS - 1)
+        return level * _LEVELS + self._past[rows, columns]
 
 
-def motion_symbols(vectors: Vectors, classes: Indexes, tables: ScaleTables) -> MotionSymbols:
-    """Differences of `vectors` [2, h, w] from their predictions, and the scales that suit them.
-
-    classes [h, w] from `motion_classes`.
-    """
-    field = vectors.astype(np.int32)
-    left = np.zeros_like(field)
-    left[:, :, 1:] = field[:, :, :-1]
-    above = np.zeros_like(field)
-    above[:, 1:] = field[:, :-1]
-    above_right = np.zeros_like(field)
-    above_right[:, 1:, :-1] = field[:, :-1, 1:]
-    differences = field - _median(left, above, above_right)
-    scales = tuple(
-        _cheapest(differences[:, classes == number].ravel(), tables) for number in range(CLASSES)
-    )
-    return MotionSymbols(differences, scales)
-
-
-def motion_vectors(differences: Symbols) -> Vectors:
-    """Inverse of `motion_symbols`. Raises CorruptStream for a vector out of range."""
-    _, h, w = differences.shape
-    planes = []
-    for plane in differences.tolist():
-        above = [0] * (w + 1)
-        rows = []
-        for row in plane:
-            left = 0
-            current = []
-            for column, difference in enumerate(row):
-                a, b, c = left, above[column], above[column + 1]
-                left = difference + max(min(a, b), min(max(a, b), c))
-                current.append(left)
-            rows.append(current)
-            above = [*current, 0]
-        planes.append(rows)
-    field = np.array(planes, np.int64).reshape(2, h, w)
-    if field.size and (largest := int(np.abs(field).max())) > MAX_VECTOR:
-        raise CorruptStream(f"motion vector of {largest} quarters of a pixel; limit {MAX_VECTOR}")
-    return field.astype(np.int16)
-
-
-def motion_classes(previous: Symbols | None, h: int, w: int) -> Indexes:
-    """Class of each position, uint8 [h, w], from the differences [2, h, w] of the frame before.
-
-    None, after an intra frame: class 0 everywhere.
-    """
-    classes = np.zeros((h, w), np.uint8)
+def _past_levels(previous: Activity | None, h: int, w: int) -> Indexes:
     if previous is None:
-        return classes
-    activity = np.abs(previous).max(0)
-    padded = np.pad(activity, 1)
-    around = np.max(
-        [padded[row : row + h, column : column + w] for row in range(3) for column in range(3)], 0
+        return np.full((h, w), _UNKNOWN, np.uint8)
+    padded = np.pad(previous, 1)
+    around = sum(
+        padded[row : row + h, column : column + w] for row in range(3) for column in range(3)
     )
-    for limit in _CLASS_LIMITS:
-        classes += around > limit
-    return classes
+    return _levels(np.asarray(around) >> 1, _UNKNOWN - 1)
 
 
-def motion_indexes(classes: Indexes, scales: tuple[int, ...]) -> Indexes:
-    """Scale index of every symbol, uint8 [2 * h * w]: both components share theirs."""
-    per_position = np.array(scales, np.uint8)[classes]
-    return np.concatenate([per_position.ravel()] * 2)
+def _levels(values: npt.NDArray[np.integer], highest: int) -> Indexes:
+    """0 for 0, 1 for 1, 2 for 2 and 3, 3 for 4 to 7 and so on, up to `highest`."""
+    # frexp is exact for integers of this size, unlike a rounded log2.
+    exponents = np.frexp(values.astype(np.float64))[1]
+    return np.minimum(exponents, highest).astype(np.uint8)
 
 
-def _median(a: Symbols, b: Symbols, c: Symbols) -> Symbols:
-    return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
-
-
-def _cheapest(symbols: Symbols, tables: ScaleTables) -> int:
-    """The scale index whose table codes `symbols` in the fewest bits."""
-    if not symbols.size:
-        return 0
-    # The best Gaussian's index is near; a wider search would only cost time.
-    costs = {}
-    for index in range(0, SCALE_COUNT, 3):
-        costs[index] = ideal_bits(symbols, np.full(symbols.size, index, np.uint8), tables)
-    near = min(costs, key=costs.__getitem__)
-    for index in (near - 1, near + 1):
-        if 0 <= index < SCALE_COUNT:
-            costs[index] = ideal_bits(symbols, np.full(symbols.size, index, np.uint8), tables)
-    return min(costs, key=costs.__getitem__)
+def _wavefronts(h: int, w: int) -> Iterator[tuple[Places, Places]]:
+    """Rows and columns of all positions with equal j + 2 i, one step after the other."""
+    for step in range(w - 1 + 2 * (h - 1) + 1):
+        rows = np.arange(max(0, (step - w + 2) // 2), min(h - 1, step // 2) + 1)
+        yield rows, step - 2 * rows

@@ -19,7 +19,7 @@ def train(
         list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Checkpoints, logs and weights go here.")],
-    stage: Annotated[str, typer.Option(help="1, 2a, 2b, 3 (3a, 3b) or all.")] = "all",
+    stage: Annotated[str, typer.Option(help="1, 2a, 2b, 3 (3a, 3b), all, or video.")] = "all",
     task: Annotated[str, typer.Option(help="Which vision head learns in stage 3.")] = "detect",
     teacher: Annotated[
         Path | None,
@@ -35,6 +35,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in OUT.")] = False,
     start: Annotated[
         Path | None, typer.Option("--from", help="Start from a weights file or checkpoint.")
+    ] = None,
+    inter: Annotated[
+        Path | None, typer.Option(help="Stage video: start from this .inter file or checkpoint.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of crops, lambdas and noise.")] = 0,
     cache: Annotated[
@@ -61,14 +64,15 @@ def train(
         raise UsageFault("--minutes and --steps exclude each other")
     if minutes is None and steps is None:
         minutes = _DEFAULT_MINUTES
-    from wavenetmv.training.run import RunOptions, run
+    from wavenetmv.training.options import RunOptions
+    from wavenetmv.training.run import run
 
     with TrainingProgress(minutes, steps, quiet) as progress:
         weights = run(
             RunOptions(
                 data=data, out=out, cache=cache, stage=stage, task=task, teacher=teacher,
-                minutes=minutes, steps=steps, resume=resume, start=start, seed=seed, model=model,
-                config=config, name=name, threads=threads, device=device.value,
+                minutes=minutes, steps=steps, resume=resume, start=start, inter=inter, seed=seed,
+                model=model, config=config, name=name, threads=threads, device=device.value,
             ),
             progress.decoded, progress.trained,
         )  # fmt: skip

@@ -75,6 +75,8 @@ class LoadedInterModel:
     entropy: ExactEntropyModel
     table_radii: Tensor  # int32 [64]
     table_frequencies: Tensor  # int32, flat
+    motion_radii: Tensor  # int32 [64], the tables of motion vectors
+    motion_frequencies: Tensor  # int32, flat
 
 
 def save_weights(
@@ -88,7 +90,8 @@ def save_weights(
 ) -> Path:
     """Write `<name>-<hash>.safetensors`, or `.inter.safetensors`, into `folder`.
 
-    `tables` holds "radii" and "frequencies", int32.  Returns the file's path.
+    `tables` holds "radii" and "frequencies", int32, and for inter frames "motion_radii" and
+    "motion_frequencies".  Returns the file's path.
     """
     inter = isinstance(model, InterModel)
     tensors = {
@@ -162,6 +165,8 @@ def load_inter_weights(path: Path) -> LoadedInterModel:
             g_a=InterAnalysis(config),
             g_s=InterSynthesis(config),
             entropy=ExactEntropyModel(config, tensors, temporal=True),
+            motion_radii=tensors[TABLES + "motion_radii"],
+            motion_frequencies=tensors[TABLES + "motion_frequencies"],
             **_common_parts(config, tensors),
         )
         _load_float_parts(model, tensors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -37,6 +38,10 @@ class CodecModel(nn.Module):
         self.gains = Gains(config.M, config.profiles)
         self.entropy = EntropyModel(config, len(ANCHOR_LAMBDAS))
         self.heads = nn.ModuleDict({task: build_head(task, config.M) for task in heads})
+
+    def describe(self) -> dict[str, Any]:
+        """What a checkpoint needs to build the model again."""
+        return {"config": self.config.to_dict(), "heads": list(self.heads)}
 
     def analysis(self, x: Tensor) -> Tensor:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64 -> y [B, M, H/16, W/16], no gain."""

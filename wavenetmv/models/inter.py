@@ -13,6 +13,8 @@ machine decodes the same symbols.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,8 @@ from wavenetmv.models.lifting import LiftingPacket
 from wavenetmv.models.motion import follow, roughness
 from wavenetmv.models.quantised import round_ste
 from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform, zero_
+
+CHECKPOINT_KIND = "inter"
 
 
 class InterAnalysis(AnalysisTransform):
@@ -89,6 +93,10 @@ class InterModel(nn.Module):
             elif name in state:
                 state[name].copy_(value)
         return model
+
+    def describe(self) -> dict[str, Any]:
+        """What a checkpoint needs to build the model again."""
+        return {"config": self.config.to_dict(), "kind": CHECKPOINT_KIND}
 
     def forward(
         self,

@@ -28,6 +28,7 @@ _COARSEST = 4  # the first search runs on pictures so many times smaller
 _RADIUS = 8  # of the first search, in pixels of that picture
 _NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0))
 _AROUND = (*_NEIGHBOURS, (-1, -1), (-1, 1), (1, -1), (1, 1))
+_ECONOMY_PASSES = 2
 # Squared error of a pixel (0..255 scale) below which a block does not move by parts of one:
 # there the parabola follows noise.
 _STILL = 1.0
@@ -37,11 +38,15 @@ Vectors = Tensor  # int64 [B, 2, h, w], whole pixels of one level of the search
 
 
 @torch.no_grad()
-def estimate(current: Tensor, reference: Tensor, smoothness: float = 0.5) -> Tensor:
+def estimate(
+    current: Tensor, reference: Tensor, bit_price: Tensor | float, smoothness: float = 0.5
+) -> Tensor:
     """The motion field that makes `reference` like `current`, both luma [B, 1, H, W], 0..255.
 
-    H and W are multiples of 16.  `smoothness` is the price, in mean absolute difference, of a
-    pixel's difference from the neighbours' vectors: vectors cost bits.
+    H and W are multiples of 16.  Vectors cost bits: `bit_price`, one number or [B], is the
+    squared error per pixel that a bit of a block's vector must save (`price_of_a_bit`).
+    `smoothness`, for the search of whole pixels, is that of a pixel's difference from the
+    neighbours' vectors in mean absolute difference.
     """
     levels = [
         (F.avg_pool2d(current, scale), F.avg_pool2d(reference, scale), BLOCK // scale)
@@ -50,7 +55,16 @@ def estimate(current: Tensor, reference: Tensor, smoothness: float = 0.5) -> Ten
     vectors = _full_search(*levels[0], smoothness)
     vectors = _refine(*levels[1], 2 * vectors, smoothness, passes=2)
     vectors = _refine(current, reference, BLOCK, 2 * vectors, smoothness, passes=1)
-    return _subpel(current, reference, vectors).to(torch.int16)
+    motion = _subpel(current, reference, vectors)
+    return _economise(current, reference, motion, bit_price).to(torch.int16)
+
+
+def price_of_a_bit(lmbda: Tensor | float) -> Tensor | float:
+    """Squared error (0..255 scale) of each of a block's pixels that is worth one bit.
+
+    L = R + lambda / 40000 * D, with R in bits per pixel, as the codec is trained.
+    """
+    return 40000 / (lmbda * BLOCK * BLOCK)
 
 
 def luma(x: Tensor) -> Tensor:
@@ -66,7 +80,7 @@ def compensate(reference: Tensor, motion: Tensor) -> Tensor:
     blocks point to, weighted by distance: no block edges.
     """
     H, W = reference.shape[2:]
-    vectors = (motion.to(reference.dtype) / SUBPEL).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    vectors = _quarters(motion.to(reference.dtype))
     # Quarters of blocks: each has one nearest neighbour above or below, and one beside it.
     above_below, beside = _nearest(vectors, 2), _nearest(vectors, 3)
     vertical = _ramp(H, reference)[:, None]
@@ -182,6 +196,43 @@ def _subpel(current: Tensor, reference: Tensor, vectors: Vectors) -> Tensor:
     return torch.round((vectors + part) * SUBPEL)
 
 
+def _economise(
+    current: Tensor, reference: Tensor, motion: Tensor, bit_price: Tensor | float
+) -> Tensor:
+    """Where a neighbour's vector costs fewer bits than it adds errors, that one instead."""
+    price = torch.as_tensor(bit_price, device=motion.device).view(-1, 1, 1, 1)
+    h, w = motion.shape[2:]
+    rows = slice(None, None, 2)  # every second row tells enough
+
+    def error(candidate: Tensor) -> Tensor:
+        found = _sample(reference, _quarters(candidate), rows)
+        squared = (found - current[:, :, rows]).square_()
+        return F.avg_pool2d(squared, (BLOCK // 2, BLOCK))
+
+    own = error(motion)
+    for _ in range(_ECONOMY_PASSES):
+        padded = F.pad(motion, (1, 1, 1, 0))
+        left, above, above_right = (
+            padded[:, :, 1 - up : 1 - up + h, 1 + right : 1 + right + w]
+            for up, right in ((0, -1), (1, 0), (1, 1))
+        )
+        expected = torch.stack((left, above, above_right)).median(0).values
+        best = own + price * _vector_bits(motion - expected)
+        for candidate in (expected, left, above, torch.zeros_like(motion)):
+            candidate_error = error(candidate)
+            cost = candidate_error + price * _vector_bits(candidate - expected)
+            better = cost < best
+            motion = torch.where(better, candidate, motion)
+            own = torch.where(better, candidate_error, own)
+            best = torch.where(better, cost, best)
+    return motion
+
+
+def _vector_bits(difference: Tensor) -> Tensor:
+    """About how many bits a difference [B, 2, h, w] from the expected vector takes."""
+    return 2 * torch.log2(1 + difference.abs()).sum(1, keepdim=True)
+
+
 class _Matching:
     """Errors [B, 1, h, w] of blocks moved by whole pixels, from every second row."""
 
@@ -214,6 +265,11 @@ def _flat_index(vectors: Vectors, block: int, height: int, width: int) -> Tensor
     return rows.clamp_(0, height - 1) * width + columns.clamp_(0, width - 1)
 
 
+def _quarters(motion: Tensor) -> Tensor:
+    """[B, 2, h, w] in steps -> [B, 2, 2 h, 2 w] in pixels, for blocks of 8 x 8."""
+    return (motion / SUBPEL).repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
 def _nearest(quarters: Tensor, axis: int) -> Tensor:
     """For each quarter of a block, the vector of the block it touches along `axis`."""
     size = quarters.shape[axis]
@@ -228,11 +284,15 @@ def _ramp(size: int, like: Tensor) -> Tensor:
     return (place - place.floor() - 0.5).abs() / 2
 
 
-def _sample(reference: Tensor, vectors: Tensor) -> Tensor:
-    """`reference` at real-valued places: vectors in pixels, one for each 8 x 8 quarter."""
+def _sample(reference: Tensor, vectors: Tensor, only: slice = slice(None)) -> Tensor:
+    """`reference` at real-valued places: vectors in pixels, one for each 8 x 8 quarter.
+
+    `only` chooses rows of the result.
+    """
     H, W = reference.shape[2:]
-    dense = vectors.repeat_interleave(BLOCK // 2, 2).repeat_interleave(BLOCK // 2, 3)
-    rows = torch.arange(H, device=vectors.device)[:, None] + dense[:, 0]
+    dense = vectors.repeat_interleave(BLOCK // 2, 3)
+    dense = dense.repeat_interleave(BLOCK // 2, 2)[:, :, only]
+    rows = torch.arange(H, device=vectors.device)[only, None] + dense[:, 0]
     columns = torch.arange(W, device=vectors.device) + dense[:, 1]
     grid = torch.stack(((2 * columns + 1) / W - 1, (2 * rows + 1) / H - 1), 3)
     return F.grid_sample(

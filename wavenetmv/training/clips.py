@@ -55,8 +55,28 @@ class SequenceSource:
     clip_share: float = 0.5
     skipped: int = 0
 
+    @property
+    def largest_side(self) -> int:
+        """Pixels; there is a still of this size for every crop."""
+        return self.stills.largest_side
+
     def batch(
-        self, rng: np.random.Generator, count: int, size: int, frames: int
+        self, rng: np.random.Generator, count: int, size: int, min_scale: float, share: float
+    ) -> npt.NDArray[np.uint8]:
+        """Sequences of as many frames as suit the `share` of the run, for the trainer.
+
+        About `count` of their frames are inter frames.  `min_scale` is for stills only.
+        """
+        frames = frames_at(share)
+        return self.sequences(rng, max(2, round(count / (frames - 1))), size, frames, min_scale)
+
+    def sequences(
+        self,
+        rng: np.random.Generator,
+        count: int,
+        size: int,
+        frames: int,
+        min_scale: float = 1.0,
     ) -> npt.NDArray[np.uint8]:
         """`count` sequences [count, frames, size, size, 3], half of them mirrored."""
         out = np.empty((count, frames, size, size, 3), np.uint8)
@@ -65,7 +85,7 @@ class SequenceSource:
             if usable and rng.random() < self.clip_share:
                 found = _clip_window(rng, usable[rng.integers(len(usable))], size, frames)
             else:
-                found = moved_still(rng, self.stills, size, frames)
+                found = moved_still(rng, self.stills, size, frames, min_scale)
             sequence[:] = found[:, :, ::-1] if rng.random() < 0.5 else found
         return out
 
@@ -106,11 +126,16 @@ def open_clips(
 
 
 def moved_still(
-    rng: np.random.Generator, stills: PictureCache, size: int, frames: int
+    rng: np.random.Generator,
+    stills: PictureCache,
+    size: int,
+    frames: int,
+    min_scale: float = 1.0,
 ) -> npt.NDArray[np.uint8]:
     """One picture behind a patch of another, each moving smoothly: [frames, size, size, 3]."""
-    back = _layer(rng, stills, size, frames, still=rng.random() < _STILL_SHARE)
-    front = _layer(rng, stills, size, frames, still=False, mask=True)
+    behind, before = stills.crops(rng, 2, size, min_scale)
+    back = _layer(rng, behind, frames, still=rng.random() < _STILL_SHARE)
+    front = _layer(rng, before, frames, mask=True)
     mask = front[:, 3:]
     pixels = back * (1 - mask) + front[:, :3] * mask
     return pixels.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
@@ -118,18 +143,17 @@ def moved_still(
 
 def _layer(
     rng: np.random.Generator,
-    stills: PictureCache,
-    size: int,
+    picture: Frames,
     frames: int,
     *,
-    still: bool,
+    still: bool = False,
     mask: bool = False,
 ) -> Tensor:
-    """A picture (and the mask of a patch of it, 0..1) warped further in each frame.
+    """A picture [size, size, 3] (and the mask of a patch, 0..1) warped further in each frame.
 
     [frames, 3 or 4, size, size], colours 0..255.
     """
-    picture = stills.crops(rng, 1, size)[0]
+    size = len(picture)
     layer = torch.from_numpy(picture).permute(2, 0, 1).float()
     if mask:
         layer = torch.cat([layer, _patch(rng, size)[None]])

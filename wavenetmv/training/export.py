@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -9,12 +11,19 @@ import torch
 from safetensors.torch import load_file
 
 from wavenetmv.errors import CheckpointError
-from wavenetmv.models.checkpoints import load_weights, save_weights
+from wavenetmv.models.checkpoints import (
+    LoadedInterModel,
+    LoadedModel,
+    load_inter_weights,
+    load_weights,
+    save_weights,
+)
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.exact import restore_entropy
 from wavenetmv.models.head_checkpoints import save_head
 from wavenetmv.models.heads import Head
+from wavenetmv.models.inter import CHECKPOINT_KIND, InterModel
 from wavenetmv.models.registry import DEFAULT_NAME, read_info
 from wavenetmv.training.cache import PictureCache
 from wavenetmv.training.tables import make_tables
@@ -22,14 +31,46 @@ from wavenetmv.training.tables import make_tables
 
 def load_checkpoint(path: Path) -> CodecModel:
     """The averaged model of a trainer's checkpoint. Raises CheckpointError."""
-    try:
+    with _checkpoint_faults(path):
         state = torch.load(path, weights_only=True)
+        if state.get("kind") == CHECKPOINT_KIND:
+            raise ValueError("of inter frames, where one of pictures was expected")
         model = CodecModel(ModelConfig.from_dict(state["config"]), state.get("heads", ()))
         model.load_state_dict(state["ema"])
+    return model.eval()
+
+
+def load_start(path: Path) -> CodecModel:
+    """What a run starts from: a weights file's model or a checkpoint's. Raises CheckpointError."""
+    return model_from_weights(path) if path.suffix == ".safetensors" else load_checkpoint(path)
+
+
+def load_inter_checkpoint(path: Path) -> InterModel:
+    """As `load_checkpoint`, of the networks of inter frames."""
+    with _checkpoint_faults(path):
+        state = torch.load(path, weights_only=True)
+        if state.get("kind") != CHECKPOINT_KIND:
+            raise ValueError("not of inter frames")
+        model = InterModel(ModelConfig.from_dict(state["config"]))
+        model.load_state_dict(state["ema"])
+    return model.eval()
+
+
+@contextmanager
+def _checkpoint_faults(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, KeyError, ValueError, RuntimeError, UnpicklingError, EOFError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CheckpointError(f"checkpoint {path}: {reason}") from error
-    return model.eval()
+
+
+def inter_model_from_weights(path: Path) -> InterModel:
+    """As `model_from_weights`, of inter frames."""
+    loaded = load_inter_weights(path)
+    model = InterModel(loaded.config)
+    _restore(model, loaded)
+    return model
 
 
 def model_from_weights(path: Path) -> CodecModel:
@@ -40,6 +81,11 @@ def model_from_weights(path: Path) -> CodecModel:
     """
     loaded = load_weights(path)
     model = CodecModel(loaded.config)
+    _restore(model, loaded)
+    return model
+
+
+def _restore(model: CodecModel | InterModel, loaded: LoadedModel | LoadedInterModel) -> None:
     for ours, theirs in (
         (model.lifting, loaded.lifting),
         (model.g_a, loaded.g_a),
@@ -48,8 +94,7 @@ def model_from_weights(path: Path) -> CodecModel:
         (model.entropy.h_a, loaded.h_a),
     ):
         ours.load_state_dict(theirs.state_dict())
-    restore_entropy(model.entropy, load_file(path))
-    return model
+    restore_entropy(model.entropy, load_file(loaded.info.path))
 
 
 def export(

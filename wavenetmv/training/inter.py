@@ -9,8 +9,9 @@ from torch import Tensor
 
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.inter import InterModel, past_of
-from wavenetmv.models.motion import compensate, estimate, luma
+from wavenetmv.models.motion import compensate, estimate, luma, price_of_a_bit
 from wavenetmv.training.objectives import Measures, weighted_measures
+from wavenetmv.types import LAMBDA_MIN
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class InterRateDistortion:
         with torch.no_grad():
             first = self.pictures(x[:, 0], position)
         reference, latents = as_decoded(first.x_hat), first.y_hat
+        price = price_of_a_bit(LAMBDA_MIN * torch.exp2(position))
         outputs = []
         for number in range(1, x.shape[1]):
             frame = x[:, number]
-            motion = estimate(luma(frame), luma(reference))
+            motion = estimate(luma(frame), luma(reference), price)
             prediction = compensate(reference, motion).clamp(0, 1)
             past = past_of(latents, motion, after_intra=number == 1)
             output = model(frame, prediction, past, position)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,8 @@ class Measures:
     feature_error: float = math.nan  # of heads, `training.distillation`
 
 
-Objective = Callable[[CodecModel, Tensor, Tensor], Measures]
+# From the model that trains (a CodecModel, or an InterModel), x and position.
+Objective = Callable[[Any, Tensor, Tensor], Measures]
 
 
 def rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measures:

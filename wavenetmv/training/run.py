@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.device import choose_device
 from wavenetmv.training.cache import PictureCache, open_cache
 from wavenetmv.training.courses import COURSES
 from wavenetmv.training.distributed import Group, join
-from wavenetmv.training.export import export, load_checkpoint, model_from_weights
-from wavenetmv.training.stages import Report, Stage, choose, read_settings, run_stages
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """As `wmv train` takes them; one of `minutes` and `steps` is None."""
-
-    data: Sequence[Path]
-    out: Path
-    cache: Path | None = None  # decoded pictures; None is a folder in `out`
-    stage: str = "all"
-    task: str = "detect"  # whose head learns in stage 3
-    teacher: Path | None = None  # file of the network that it learns from
-    minutes: float | None = None
-    steps: int | None = None
-    resume: bool = False
-    start: Path | None = None
-    seed: int = 0
-    model: str = "base"  # models.config.PRESETS
-    config: Path | None = None
-    name: str | None = None  # of the weights; None: that of the model
-    threads: int | None = None
-    device: str = "auto"
+from wavenetmv.training.export import export, load_start
+from wavenetmv.training.options import RunOptions
+from wavenetmv.training.stages import (
+    VIDEO,
+    Report,
+    Stage,
+    choose,
+    read_settings,
+    run_stages,
+)
+from wavenetmv.training.video import run_video
 
 
 def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report) -> list[Path]:
@@ -46,11 +32,13 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
     """
     if options.threads is not None:
         torch.set_num_threads(options.threads)
+    if options.stage == VIDEO:
+        return run_video(options, decoded, partial(report, VIDEO))
     device = choose_device(options.device)
     stages = choose(options.stage, options.task, with_teacher=options.teacher is not None)
     teacher = COURSES[options.task].load(options.teacher).to(device) if options.teacher else None
     model_config, changes = read_settings(options.config, options.model)
-    start = _load_start(options.start)
+    start = load_start(options.start) if options.start else None
     crop = max(changes.get(stage.name, {}).get("crop", stage.config.crop) for stage in stages)
     group = join(device)
     try:
@@ -86,9 +74,3 @@ def _export(
         checkpoint, options.out, name=options.name or options.model, description=description,
         codec=options.start if frozen and from_weights else None, data=data,
     )  # fmt: skip
-
-
-def _load_start(path: Path | None) -> CodecModel | None:
-    if path is None:
-        return None
-    return model_from_weights(path) if path.suffix == ".safetensors" else load_checkpoint(path)

@@ -28,6 +28,8 @@ from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
 from wavenetmv.training.wavelet import energy_compaction
 
+VIDEO = "video"  # the stage of inter frames, training/video.py
+
 Report = Callable[[str, dict[str, float]], None]
 
 
@@ -97,7 +99,7 @@ def choose(
     )  # fmt: skip
     if not chosen:
         names = ", ".join(stage.name for stage in STAGES)
-        raise UsageFault(f"stage must be all, {names} or 3; got {name!r}")
+        raise UsageFault(f"stage must be all, {names}, 3 or {VIDEO}; got {name!r}")
     if not with_teacher:
         if name != "all" and chosen[0].lesson:
             raise UsageFault(f"stage {name} learns from a network: name its file with --teacher")
@@ -141,7 +143,8 @@ def read_settings(
         stages = settings.get("stages", {})
         known = {field.name for field in fields(StageConfig)}
         for name, changes in stages.items():
-            choose(name, with_teacher=True)
+            if name != VIDEO:
+                choose(name, with_teacher=True)
             if unknown := set(changes) - known:
                 raise UsageFault(f"{path}: stage {name} has no setting {sorted(unknown)}")
     except (OSError, ValueError, AttributeError, TypeError) as error:
@@ -175,9 +178,7 @@ def run_stages(
     for stage in stages:
         folder = out / stage.folder
         config = replace(
-            stage.config,
-            minutes=None if minutes is None else minutes * stage.share / total,
-            steps=None if steps is None else max(1, round(steps * stage.share / total)),
+            stage.config.lasting(minutes, steps, stage.share / total),
             seed=seed,
             bfloat16=choose_dtype("auto", device) is torch.bfloat16,
             **changes.get(stage.name, {}),
@@ -197,11 +198,7 @@ def run_stages(
             model, _objective(stage, teacher), config, data, folder,
             partial(report, stage.name), device, group,
         )  # fmt: skip
-        if resume:
-            trainer.resume()
-        elif trainer.has_checkpoint():
-            raise UsageFault(f"{folder} holds a run already: --resume continues it")
-        trainer.run()
+        trainer.start(resume)
         start = None
     return out / stages[-1].folder / CHECKPOINT
 

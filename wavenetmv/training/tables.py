@@ -35,15 +35,19 @@ def make_tables(model: CodecModel, data: PictureCache | None) -> dict[str, Tenso
     Gaussian without `data`, else fitted to the symbols that the exact networks meet on crops
     of its pictures, at all lambdas and profiles, with the encoder's own rounding.
     """
-    tables = _tensors(gaussian_tables(default_scales()))
+    tables = as_tensors(gaussian_tables(default_scales()))
     if data is None:
         return tables
+    counts = count_magnitudes(load_unfitted(model), data, dead_zone_of(step_cost_bits(tables)))
+    return as_tensors(fitted_tables(counts, default_scales()))
+
+
+def load_unfitted(model: CodecModel) -> InferenceModel:
+    """`model` as its weights file will be, but with Gaussian tables."""
+    tables = as_tensors(gaussian_tables(default_scales()))
     with TemporaryDirectory() as folder:
         path = save_weights(model, tables, Path(folder), name="unfitted", description="")
-        loaded = load_weights(path)
-    inference = InferenceModel(loaded, torch.device("cpu"), torch.float32)
-    counts = count_magnitudes(inference, data, dead_zone_of(_step_cost_bits(tables)))
-    return _tensors(fitted_tables(counts, default_scales()))
+        return InferenceModel(load_weights(path), torch.device("cpu"), torch.float32)
 
 
 def count_magnitudes(
@@ -68,11 +72,18 @@ def count_magnitudes(
     return counts.reshape(SCALE_COUNT, width)
 
 
-def _step_cost_bits(tables: dict[str, Tensor]) -> Tensor:
+def step_cost_bits(tables: dict[str, Tensor]) -> Tensor:
+    """Of the tables "radii" and "frequencies": `ScaleTables.step_cost_bits`."""
     checked = ScaleTables.from_arrays(tables["radii"].numpy(), tables["frequencies"].numpy())
     return torch.from_numpy(checked.step_cost_bits()).float()
 
 
-def _tensors(arrays: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]) -> dict[str, Tensor]:
+def as_tensors(
+    arrays: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]], prefix: str = ""
+) -> dict[str, Tensor]:
+    """Radii and frequencies by the names that they have in a weights file."""
     radii, frequencies = arrays
-    return {"radii": torch.from_numpy(radii), "frequencies": torch.from_numpy(frequencies)}
+    return {
+        f"{prefix}radii": torch.from_numpy(radii),
+        f"{prefix}frequencies": torch.from_numpy(frequencies),
+    }

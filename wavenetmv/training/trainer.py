@@ -7,17 +7,19 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from wavenetmv.errors import UsageFault
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
-from wavenetmv.training.cache import PictureCache
+from wavenetmv.models.inter import InterModel
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.log import FIELDS, RunLog
 from wavenetmv.training.objectives import Measures, Objective
@@ -62,16 +64,42 @@ class StageConfig:
             if size % 64:
                 raise ValueError(f"crop must be a multiple of 64, got {size}")
 
+    def lasting(self, minutes: float | None, steps: int | None, part: float = 1.0) -> StageConfig:
+        """The same for `part` (0..1) of a run of so many minutes or steps."""
+        return replace(
+            self,
+            minutes=None if minutes is None else minutes * part,
+            steps=None if steps is None else max(1, round(steps * part)),
+        )
+
+
+class TrainingData(Protocol):
+    """What batches are drawn from."""
+
+    @property
+    def largest_side(self) -> int:
+        """Pixels; larger crops than this there are none."""
+
+    def batch(
+        self,
+        rng: np.random.Generator,
+        count: int,
+        size: int,
+        min_scale: float,
+        share: float,
+    ) -> npt.NDArray[np.uint8]:
+        """About `count` samples [B, ..., size, size, 3] when `share` (0..1) of the run is done."""
+
 
 class Trainer:
     """Trains `model` in place; `ema` is the averaged copy that is exported."""
 
     def __init__(
         self,
-        model: CodecModel,
+        model: CodecModel | InterModel,
         objective: Objective,
         config: StageConfig,
-        data: PictureCache,
+        data: TrainingData,
         out: Path,
         report: Callable[[dict[str, float]], None] | None = None,
         device: torch.device | None = None,
@@ -113,6 +141,17 @@ class Trainer:
         decayed = max(0.0, (share - config.decay_from) / max(1e-9, 1 - config.decay_from))
         cosine = 0.5 * (1 + math.cos(math.pi * decayed))
         return config.lr * warm * (config.final_lr + (1 - config.final_lr) * cosine)
+
+    def start(self, resume: bool) -> None:
+        """`run`, from this run's own checkpoint if it is to `resume` and there is one.
+
+        Raises UsageFault where a run would begin anew over the checkpoint of another.
+        """
+        if resume:
+            self.resume()
+        elif self.has_checkpoint():
+            raise UsageFault(f"{self.out} holds a run already: --resume continues it")
+        self.run()
 
     def run(self) -> None:
         """Train until the stage's end; KeyboardInterrupt saves a checkpoint first."""
@@ -162,13 +201,14 @@ class Trainer:
     def _batch(self) -> tuple[Tensor, Tensor]:
         config = self.config
         size = self.crops[self.rng.integers(len(self.crops))] if self.crops[1:] else config.crop
-        crops = self.data.crops(self.rng, config.batch, size, config.min_scale)
-        x = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        crops = self.data.batch(self.rng, config.batch, size, config.min_scale, self.share)
+        x = torch.from_numpy(crops).to(self.device).movedim(-1, -3).float().div_(255)
+        count = len(crops)
         if config.fixed_position is not None:
-            return x, torch.full((config.batch,), config.fixed_position, device=self.device)
+            return x, torch.full((count,), config.fixed_position, device=self.device)
         # Evenly spread over the range in every batch: less noise than independent draws.
         top = len(ANCHOR_LAMBDAS) - 1
-        strata = (np.arange(config.batch) + self.rng.random(config.batch)) / config.batch
+        strata = (np.arange(count) + self.rng.random(count)) / count
         return x, torch.from_numpy(self.rng.permutation(strata) * top).float().to(self.device)
 
     @torch.no_grad()
@@ -225,8 +265,8 @@ class Trainer:
         """Write the checkpoint beside the log, by way of a temporary name."""
         if not self.group.leads:
             return
-        config, heads = self.model.config.to_dict(), list(self.model.heads)
-        state = {"config": config, "heads": heads, **self._state()}
+        state = {**self.model.describe(), **self._state()}
+        self.out.mkdir(parents=True, exist_ok=True)
         temporary = self.out / "checkpoint.tmp"
         torch.save(state, temporary)
         temporary.replace(self.out / CHECKPOINT)

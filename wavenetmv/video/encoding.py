@@ -16,6 +16,7 @@ from wavenetmv.errors import InputError
 from wavenetmv.io import open_sink
 from wavenetmv.io.video import VideoReader, cut_audio, read_audio
 from wavenetmv.types import (
+    GOP_DEFAULT,
     LAMBDA_DEFAULT,
     MAX_PIXELS_DEFAULT,
     AudioTrack,
@@ -49,6 +50,7 @@ def encode_video(
     *,
     lmbda: float = LAMBDA_DEFAULT,
     profile: Profile | None = None,
+    gop: int = GOP_DEFAULT,
     audio: bool = True,
     rate: Fraction | None = None,
     force: bool = False,
@@ -58,6 +60,7 @@ def encode_video(
     """Encode whatever `VideoReader` reads into the stream `target`; "-" is standard output.
 
     lmbda, profile  as for `PictureCodec.encode`
+    gop             as for `VideoEncoder`
     audio           copy it along, if `source` is the name of a file
     rate            of the frames, where they are pictures
     on_frame        called after every frame
@@ -73,7 +76,7 @@ def encode_video(
             # Not before the reader is sure that there is a video: the weights take a while.
             from wavenetmv.video_codec import VideoEncoder
 
-            encoder = VideoEncoder(codec, reader.info, lmbda, profile)
+            encoder = VideoEncoder(codec, reader.info, lmbda, profile, gop)
             work = _Work(reader.info, encoder, VideoStreamWriter(sink, encoder.header), on_frame)
             work.run(iter(reader))
         notes = [*reader.notes, *work.notes]

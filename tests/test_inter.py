@@ -1,0 +1,200 @@
+"""Inter frames through the real coder, with tiny random weights: exact, bounded, recoverable."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model
+from wavenetmv.bitstream import PacketKind
+from wavenetmv.codec import PictureCodec
+from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
+from wavenetmv.models import inter_inference
+from wavenetmv.models.checkpoints import load_inter_weights
+from wavenetmv.models.entropy import Z_MAX
+from wavenetmv.models.exact import export_entropy
+from wavenetmv.models.inter import InterModel
+from wavenetmv.models.inter_inference import Reference
+from wavenetmv.training.export import inter_model_from_weights
+from wavenetmv.types import Profile, VideoFrame, VideoInfo
+from wavenetmv.video_codec import VideoDecoder, VideoEncoder
+
+WIDTH, HEIGHT, COUNT = 150, 100, 5
+
+
+@pytest.fixture(scope="module")
+def codec(tmp_path_factory) -> PictureCodec:
+    folder = tmp_path_factory.mktemp("weights")
+    return PictureCodec("cpu", weights=save_tiny(folder), inter_weights=save_tiny_inter(folder))
+
+
+@pytest.fixture(scope="module")
+def frames(photographs) -> list[np.ndarray]:
+    """A window that moves over a photograph."""
+    with Image.open(photographs / "chelsea.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    return [pixels[3 * n : 3 * n + HEIGHT, 5 * n : 5 * n + WIDTH].copy() for n in range(COUNT)]
+
+
+@pytest.fixture(autouse=True)
+def anything_goes(monkeypatch):
+    """Random weights predict badly; inter frames are to be coded all the same."""
+    monkeypatch.setattr(inter_inference, "_WORTHWHILE", math.inf)
+
+
+def encode(codec, frames, **options):
+    info = VideoInfo(frames[0].shape[1], frames[0].shape[0], Fraction(25))
+    encoder = VideoEncoder(codec, info, **options)
+    times = (Fraction(n, 25) for n in range(len(frames)))
+    coded = [
+        encoder.encode(VideoFrame(pixels, time)) for pixels, time in zip(frames, times, strict=True)
+    ]
+    return encoder.header, coded
+
+
+def decode(codec, header, coded):
+    decoder = VideoDecoder(codec, header, header.video)
+    return [decoder.decode(frame).pixels for frame in coded]
+
+
+def kinds(coded):
+    return "".join("I" if frame.kind is PacketKind.INTRA else "P" for frame in coded)
+
+
+def test_decoder_follows_encoder(codec, frames):
+    """A wrong view of the past would show as a wrong CRC of the symbols."""
+    header, coded = encode(codec, frames)
+    assert kinds(coded) == "IPPPP"
+    assert header.video.has_inter
+    found = decode(codec, header, coded)
+    assert [pixels.shape for pixels in found] == [(HEIGHT, WIDTH, 3)] * COUNT
+    again = decode(codec, header, coded)
+    assert all(np.array_equal(a, b) for a, b in zip(found, again, strict=True))
+
+
+@pytest.mark.parametrize(("gop", "expected"), [(1, "IIIII"), (2, "IPIPI"), (3, "IPPIP")])
+def test_gop(codec, frames, gop, expected):
+    header, coded = encode(codec, frames, gop=gop)
+    assert kinds(coded) == expected
+    assert header.video.has_inter == (gop > 1)
+    decode(codec, header, coded)
+
+
+def test_scene_cut_begins_a_group(codec, frames, monkeypatch):
+    monkeypatch.undo()
+    networks = codec.inter_frames_for(Profile.NEUTRAL)[0].model
+    rng = np.random.default_rng(0)
+    near = frames[1] + rng.normal(scale=2, size=frames[1].shape)
+    far = rng.permutation(frames[1].ravel()).reshape(frames[1].shape)
+
+    def helps(reference):
+        pixels = torch.from_numpy(reference.clip(0, 255).astype(np.uint8))
+        still = torch.zeros(1, 2, 8, 12, dtype=torch.int16)
+        prediction = networks.predict(Reference(pixels, torch.zeros(0), intra=True), still)
+        residual = networks.residual(torch.from_numpy(frames[1]), prediction)
+        return networks.helps(residual, prediction, lambda_index=128)
+
+    assert helps(near)
+    assert not helps(far)
+    monkeypatch.setattr(inter_inference, "_WORTHWHILE", 0.0)
+    assert kinds(encode(codec, frames)[1]) == "IIIII"
+
+
+def test_inter_frame_needs_the_frame_before(codec, frames):
+    header, coded = encode(codec, frames)
+    decoder = VideoDecoder(codec, header, header.video)
+    with pytest.raises(CorruptStream, match="without the frame before"):
+        decoder.decode(coded[1])
+
+
+def test_after_damage_only_an_intra_frame_decodes(codec, frames):
+    header, coded = encode(codec, frames, gop=3)
+    decoder = VideoDecoder(codec, header, header.video)
+    decoder.decode(coded[0])
+    broken = replace(coded[1].payload, symbols_crc=coded[1].payload.symbols_crc ^ 1)
+    with pytest.raises(CorruptStream):
+        decoder.decode(replace(coded[1], payload=broken))
+    with pytest.raises(CorruptStream):
+        decoder.decode(coded[2])
+    expected = decode(codec, header, coded)
+    assert np.array_equal(decoder.decode(coded[3]).pixels, expected[3])
+
+
+def test_a_lost_frame_is_noticed(codec, frames):
+    """The frame after it sees another past, and its symbols cannot be the encoder's."""
+    header, coded = encode(codec, frames)
+    decoder = VideoDecoder(codec, header, header.video)
+    decoder.decode(coded[0])
+    with pytest.raises(CorruptStream):
+        decoder.decode(coded[2])
+
+
+def test_every_flipped_byte_is_noticed(codec, frames):
+    header, coded = encode(codec, frames[:2])
+    data = coded[1].payload.coded
+    for place in range(0, len(data), max(1, len(data) // 40)):
+        flipped = bytearray(data)
+        flipped[place] ^= 0x55
+        decoder = VideoDecoder(codec, header, header.video)
+        decoder.decode(coded[0])
+        with pytest.raises(CorruptStream):
+            decoder.decode(
+                replace(coded[1], payload=replace(coded[1].payload, coded=bytes(flipped)))
+            )
+
+
+def test_no_inter_weights(tmp_path, frames, monkeypatch):
+    monkeypatch.setattr("wavenetmv.models.registry._SHIPPED", tmp_path)
+    codec = PictureCodec("cpu", weights=save_tiny(tmp_path))
+    with pytest.raises(CheckpointError, match="gop 1"):
+        encode(codec, frames)
+    header, coded = encode(codec, frames[:2], gop=1)
+    assert kinds(coded) == "II"
+    assert len(decode(codec, header, coded)) == 2
+    with pytest.raises(UsageFault, match="gop"):
+        encode(codec, frames, gop=0)
+
+
+def test_stream_names_its_inter_weights(codec, frames, tmp_path, monkeypatch):
+    monkeypatch.setattr("wavenetmv.models.registry._SHIPPED", tmp_path)
+    header, coded = encode(codec, frames)
+    other = PictureCodec("cpu", weights=save_tiny(tmp_path))
+    with pytest.raises(CheckpointError, match=header.video.inter_hash.hex()):
+        decode(other, header, coded)
+    save_tiny_inter(tmp_path)
+    assert len(decode(other, header, coded)) == COUNT
+
+
+def test_weights_file_gives_back_the_trainable_model(tmp_path):
+    model = tiny_inter_model()
+    path = save_tiny_inter(tmp_path)
+    restored = inter_model_from_weights(path)
+    ours, theirs = export_entropy(model.entropy), export_entropy(restored.entropy)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert any("temporal" in key for key in ours)
+    assert isinstance(restored, InterModel)
+    assert load_inter_weights(path).info.name == "video"
+
+
+def test_trainable_and_exact_networks_see_the_same_past(codec, tmp_path):
+    """Fake quantisation of the temporal context is the exact network's arithmetic."""
+    model = tiny_inter_model()
+    model.entropy.set_fake_quant(True)
+    exact = load_inter_weights(save_tiny_inter(tmp_path)).entropy
+    generator = torch.Generator().manual_seed(0)
+    integers = torch.randint(-511, 512, (1, 16, 8, 8), generator=generator).float()
+    rough = torch.randint(0, 256, (1, 1, 8, 8), generator=generator).float()
+    flag = torch.full((1, 1, 8, 8), 255.0)
+    z_hat = torch.randint(-Z_MAX, Z_MAX, (1, 8, 2, 2), generator=generator).float()
+    real = torch.cat([integers / 4, rough / 32, flag / 256], 1)
+    with torch.no_grad():
+        ours = model.entropy.h_s(z_hat, real) * 32
+        theirs = exact.hyper(z_hat, torch.cat([integers, rough, flag], 1))
+    assert torch.equal(ours.round(), theirs)

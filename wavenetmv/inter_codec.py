@@ -1,0 +1,145 @@
+"""One inter frame, pixels to payload and back, given the frame before.
+
+pixels, Past -> motion -> prediction -> analyse -> latents.walk(Quantise) -> ANS -> FramePayload
+FramePayload, Past -> motion -> prediction -> latents.walk(Dequantise) -> synthesise -> pixels
+
+The payload's symbols are those of the motion field, then those of the latents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from wavenetmv.bitstream import (
+    FramePayload,
+    MotionField,
+    ScaleTables,
+    SymbolDecoder,
+    encode_steps,
+    symbols_crc,
+)
+from wavenetmv.frame_codec import Dequantise, enough_memory
+from wavenetmv.models.checkpoints import LoadedInterModel
+from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
+from wavenetmv.models.latents import Quantise, dead_zone_of, walk
+from wavenetmv.types import Profile
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the next frame is coded from; the same in encoder and decoder.
+
+    reference  the last decoded frame
+    activity   of its motion field, `MotionField.activity`; None if it is an intra frame
+    """
+
+    reference: Reference
+    activity: npt.NDArray[np.int32] | None = None
+
+    @classmethod
+    def of_intra(cls, pixels: Pixels, y_sixteenths: Tensor) -> Past:
+        """After an intra frame: decoded pixels uint8 [H, W, 3] and its integers."""
+        return cls(Reference(torch.from_numpy(pixels), y_sixteenths, intra=True))
+
+    @property
+    def pixels(self) -> Pixels:
+        pixels: Pixels = self.reference.pixels.numpy()
+        return pixels
+
+
+@dataclass(frozen=True)
+class InterFrameCodec:
+    """Codes frames from the one before. Safe to use from several threads.
+
+    tables, dead_zone  of latents, as in `FrameCodec`
+    motion_tables      of motion vectors
+    block              which profile's gains and tables serve
+    """
+
+    model: InterInferenceModel
+    tables: ScaleTables
+    motion_tables: ScaleTables
+    dead_zone: Tensor
+    block: int = 0
+
+    @classmethod
+    def load(
+        cls, weights: LoadedInterModel, device: torch.device, dtype: torch.dtype, rd_slope: float
+    ) -> InterFrameCodec:
+        """Put `weights` on a device; the other arguments are `PictureCodec`'s."""
+        tables, motion_tables = (
+            ScaleTables.from_arrays(radii.numpy(), frequencies.numpy())
+            for radii, frequencies in (
+                (weights.table_radii, weights.table_frequencies),
+                (weights.motion_radii, weights.motion_frequencies),
+            )
+        )
+        cost_bits = torch.from_numpy(tables.step_cost_bits()).float()
+        dead_zone = dead_zone_of(cost_bits, rd_slope).to(device)
+        return cls(InterInferenceModel(weights, device, dtype), tables, motion_tables, dead_zone)
+
+    def serving(self, profile: Profile) -> InterFrameCodec:
+        """The same for `profile`; weights of one profile serve all."""
+        if self.model.config.profiles == 1:
+            return self
+        return replace(self, block=self.model.config.block_of(profile))
+
+    def encode(
+        self, pixels: Pixels, past: Past, lambda_index: int
+    ) -> tuple[FramePayload, Past] | None:
+        """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload and the next frame's past.
+
+        None if the frame before is of no use for this one, as after a scene cut.
+        """
+        height, width = pixels.shape[:2]
+        source = torch.from_numpy(np.ascontiguousarray(pixels))
+        model = self.model
+        with enough_memory(height, width):
+            motion = model.search(source, past.reference, lambda_index)
+            prediction = model.predict(past.reference, motion)
+            residual = model.residual(source, prediction)
+            if not model.helps(residual, prediction, lambda_index):
+                return None
+            y, z = model.analyse(residual, prediction, lambda_index, self.block)
+            quantise = Quantise(y, z, self.dead_zone)
+            seen = model.past(past.reference, motion)
+            size = (y.shape[2], y.shape[3])
+            integers = walk(model.entropy, size, lambda_index, quantise, self.block, seen)
+            decoded = self._synthesise(integers, prediction, height, width, lambda_index)
+        field = MotionField(*size, past.activity)
+        steps = field.encode(motion[0].cpu().numpy(), self.motion_tables)
+        steps += [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
+        payload = FramePayload(symbols_crc(step[0] for step in steps), encode_steps(steps))
+        return payload, Past(Reference(decoded, integers, intra=False), field.activity)
+
+    def decode(
+        self, payload: FramePayload, past: Past, height: int, width: int, lambda_index: int
+    ) -> Past:
+        """The decoded frame, as the next one's past. Raises CorruptStream."""
+        model = self.model
+        decoder = SymbolDecoder(payload.coded, self.tables)
+        size = model.latent_size(height, width)
+        field = MotionField(*size, past.activity)
+        symbols = field.decode(decoder, self.motion_tables)
+        dequantise = Dequantise(decoder, model.device, symbols)
+        with enough_memory(height, width):
+            motion = torch.from_numpy(field.vectors)[None].to(model.device)
+            seen = model.past(past.reference, motion)
+            integers = walk(model.entropy, size, lambda_index, dequantise, self.block, seen)
+            dequantise.finish(payload.symbols_crc)
+            prediction = model.predict(past.reference, motion)
+            decoded = self._synthesise(integers, prediction, height, width, lambda_index)
+        return Past(Reference(decoded, integers, intra=False), field.activity)
+
+    def _synthesise(
+        self, integers: Tensor, prediction: Prediction, height: int, width: int, lambda_index: int
+    ) -> Tensor:
+        y_hat = self.model.dequantise(integers, lambda_index, self.block)
+        return self.model.synthesise(y_hat, prediction, height, width)

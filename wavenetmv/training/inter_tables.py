@@ -1,0 +1,139 @@
+"""Probability tables of inter frames, from what occurs in training sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from wavenetmv.bitstream import (
+    MAX_RADIUS,
+    SCALE_COUNT,
+    MotionField,
+    ScaleTables,
+    Step,
+    default_scales,
+    fitted_tables,
+    gaussian_tables,
+)
+from wavenetmv.models.checkpoints import load_inter_weights, save_weights
+from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.inference import InferenceModel
+from wavenetmv.models.inter import InterModel
+from wavenetmv.models.inter_inference import InterInferenceModel, Reference
+from wavenetmv.models.latents import Quantise, dead_zone_of, walk
+from wavenetmv.training.clips import SequenceSource
+from wavenetmv.training.tables import as_tensors, load_unfitted, step_cost_bits
+from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE
+
+_SEQUENCES, _SIZE, _FRAMES = 60, 256, 4
+_SEED = 0
+# Samples that a motion table's Gaussian counts for; the tables' contexts are rare or crowded.
+_MOTION_PRIOR = 30.0
+_LEAST_DEVIATION, _LARGEST_DEVIATION = 0.3, 60.0  # quarters of a pixel
+
+
+def make_inter_tables(
+    model: InterModel, pictures: CodecModel, source: SequenceSource | None
+) -> dict[str, Tensor]:
+    """ "radii", "frequencies", "motion_radii" and "motion_frequencies" for a weights file.
+
+    Gaussian without `source`, else fitted to what the exact networks and the motion search
+    meet on its sequences at all lambdas; `pictures` codes the first frames.
+    """
+    gaussian = gaussian_tables(default_scales())
+    # Arrays of their own: a weights file refuses tensors that share memory.
+    motion = gaussian_tables(default_scales())
+    tables = as_tensors(gaussian) | as_tensors(motion, "motion_")
+    if source is None:
+        return tables
+    with TemporaryDirectory() as folder:
+        path = save_weights(model, tables, Path(folder), name="unfitted", description="")
+        loaded = load_inter_weights(path)
+    counts = _Counts(
+        load_unfitted(pictures),
+        InterInferenceModel(loaded, torch.device("cpu"), torch.float32),
+        ScaleTables.from_arrays(*gaussian),
+        dead_zone_of(step_cost_bits(tables)),
+    )
+    rng = np.random.default_rng(_SEED)
+    lambdas = range(0, LAMBDA_INDEX_MAX + 1, LAMBDA_STEPS_PER_OCTAVE)
+    for number in range(_SEQUENCES):
+        sequence = source.sequences(rng, 1, min(_SIZE, source.largest_side), _FRAMES)[0]
+        counts.add_sequence(sequence, lambdas[number % len(lambdas)])
+    return as_tensors(fitted_tables(counts.latents, default_scales())) | as_tensors(
+        fitted_tables(counts.motion, _deviations(counts.motion), _MOTION_PRIOR), "motion_"
+    )
+
+
+class _Counts:
+    """How often each magnitude came up, per table: [64, MAX_RADIUS + 2] each."""
+
+    def __init__(
+        self,
+        pictures: InferenceModel,
+        inter: InterInferenceModel,
+        tables: ScaleTables,
+        dead_zone: Tensor,
+    ) -> None:
+        self._pictures, self._inter = pictures, inter
+        self._tables, self._dead_zone = tables, dead_zone
+        self.latents = np.zeros((SCALE_COUNT, MAX_RADIUS + 2), np.int64)
+        self.motion = np.zeros_like(self.latents)
+
+    def add_sequence(self, frames: npt.NDArray[np.uint8], lambda_index: int) -> None:
+        """Code the frames [T, H, W, 3]: the first alone, the others from the one before."""
+        height, width = frames.shape[1:3]
+        first = torch.from_numpy(np.ascontiguousarray(frames[0]))
+        y, z = self._pictures.analyse(first, lambda_index)
+        quantise = Quantise(y, z, self._dead_zone)
+        found = walk(self._pictures.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise)
+        y_hat = self._pictures.dequantise(found, lambda_index)
+        pixels = self._pictures.synthesise(y_hat, height, width)
+        reference, activity = Reference(pixels, found, intra=True), None
+        for frame in frames[1:]:
+            pixels = torch.from_numpy(np.ascontiguousarray(frame))
+            reference, activity = self._add_frame(pixels, reference, activity, lambda_index)
+
+    def _add_frame(
+        self,
+        pixels: Tensor,
+        reference: Reference,
+        activity: npt.NDArray[np.int32] | None,
+        lambda_index: int,
+    ) -> tuple[Reference, npt.NDArray[np.int32]]:
+        inter = self._inter
+        motion = inter.search(pixels, reference, lambda_index)
+        field = MotionField(motion.shape[2], motion.shape[3], activity)
+        self._count(self.motion, field.encode(motion[0].numpy(), self._tables))
+        prediction = inter.predict(reference, motion)
+        residual = inter.residual(pixels, prediction)
+        y, z = inter.analyse(residual, prediction, lambda_index)
+        quantise = Quantise(y, z, self._dead_zone)
+        past = inter.past(reference, motion)
+        size = (y.shape[2], y.shape[3])
+        found = walk(inter.entropy, size, lambda_index, quantise, past=past)
+        # The first step is z, whose prior is a Gaussian by construction.
+        coded = [(s.numpy(), i.numpy(), self._tables) for s, i in quantise.coded[1:]]
+        self._count(self.latents, coded)
+        y_hat = inter.dequantise(found, lambda_index)
+        decoded = inter.synthesise(y_hat, prediction, pixels.shape[0], pixels.shape[1])
+        return Reference(decoded, found, intra=False), field.activity
+
+    @staticmethod
+    def _count(counts: npt.NDArray[np.int64], steps: list[Step]) -> None:
+        for symbols, indexes, _ in steps:
+            magnitudes = np.minimum(np.abs(symbols), MAX_RADIUS + 1)
+            np.add.at(counts, (indexes, magnitudes), 1)
+
+
+def _deviations(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Standard deviation of each table's symbols, [64], within what a table can hold."""
+    squares = np.minimum(np.arange(counts.shape[1]), MAX_RADIUS / 2) ** 2
+    variance = (counts * squares).sum(1) / np.maximum(counts.sum(1), 1)
+    deviations: npt.NDArray[np.float64] = np.sqrt(variance)
+    return deviations.clip(_LEAST_DEVIATION, _LARGEST_DEVIATION)

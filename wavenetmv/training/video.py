@@ -1,0 +1,106 @@
+"""Stage "video": inter frames learn around a picture codec that stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from wavenetmv.errors import CheckpointError, UsageFault
+from wavenetmv.models.checkpoints import save_weights
+from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.device import choose_device, choose_dtype
+from wavenetmv.models.inter import InterModel
+from wavenetmv.models.registry import INTER_NAME
+from wavenetmv.training.cache import open_cache
+from wavenetmv.training.clips import SequenceSource, open_clips
+from wavenetmv.training.distributed import Group, join
+from wavenetmv.training.export import (
+    inter_model_from_weights,
+    load_inter_checkpoint,
+    load_start,
+)
+from wavenetmv.training.inter import InterRateDistortion
+from wavenetmv.training.inter_tables import make_inter_tables
+from wavenetmv.training.options import RunOptions
+from wavenetmv.training.stages import VIDEO, read_settings
+from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
+
+CONFIG = StageConfig(
+    steps=1, batch=12, crop=192, lr=4e-4, ema=0.998, decay_from=0.3, fake_quant_from=0.75
+)
+
+Progress = Callable[[int, int], None]
+
+
+def run_video(
+    options: RunOptions, decoded: Progress, report: Callable[[dict[str, float]], None]
+) -> list[Path]:
+    """Train inter frames on the clips and pictures below `options.data` and export them.
+
+    `options.start` is the picture codec that codes the first frames.  Returns the weights
+    file, nothing in processes that do not lead.  Raises UsageFault without that codec.
+    """
+    if options.start is None:
+        raise UsageFault("stage video needs a trained picture codec: name its file with --from")
+    device = choose_device(options.device)
+    pictures = load_start(options.start).to(device).requires_grad_(False)
+    _, changes = read_settings(options.config, options.model)
+    config = replace(
+        CONFIG.lasting(options.minutes, options.steps),
+        seed=options.seed,
+        bfloat16=choose_dtype("auto", device) is torch.bfloat16,
+        **changes.get(VIDEO, {}),
+    )
+    group = join(device)
+    try:
+        source = _open_source(options, config.crop, group, decoded)
+        model = _starting_model(options, pictures).to(device)
+        # The first frames come from a wavelet that stays as it is, and so does this one.
+        model.lifting.requires_grad_(False)
+        objective = InterRateDistortion(pictures)
+        folder = options.out / VIDEO
+        trainer = Trainer(model, objective, config, source, folder, report, device, group)
+        trainer.start(options.resume)
+        return _export(options, folder / CHECKPOINT, pictures, source) if group.leads else []
+    finally:
+        group.leave()
+
+
+def _open_source(options: RunOptions, crop: int, group: Group, decoded: Progress) -> SequenceSource:
+    cache = options.cache or options.out / "cache"
+
+    def build(progress: Progress | None) -> SequenceSource:
+        stills = open_cache(options.data, cache, crop, progress)
+        clips, skipped = open_clips(options.data, cache, progress)
+        return SequenceSource(clips, stills, skipped=skipped)
+
+    source = build(decoded) if group.leads else None
+    group.agree(0)  # the others wait until the cache is there
+    return source or build(None)
+
+
+def _starting_model(options: RunOptions, pictures: CodecModel) -> InterModel:
+    if options.inter is None:
+        return InterModel.from_pictures(pictures)
+    is_weights = options.inter.suffix == ".safetensors"
+    load = inter_model_from_weights if is_weights else load_inter_checkpoint
+    model = load(options.inter)
+    if model.config.M != pictures.config.M:
+        raise CheckpointError(
+            f"{options.inter}: {model.config.M} latent channels, "
+            f"the picture codec has {pictures.config.M}"
+        )
+    return model
+
+
+def _export(
+    options: RunOptions, checkpoint: Path, pictures: CodecModel, source: SequenceSource
+) -> list[Path]:
+    model = load_inter_checkpoint(checkpoint)
+    tables = make_inter_tables(model, pictures.cpu(), source)
+    description = f"inter frames trained by wmv train, seed {options.seed}"
+    name = options.name or INTER_NAME
+    return [save_weights(model, tables, options.out, name=name, description=description)]
