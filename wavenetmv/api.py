@@ -124,6 +124,7 @@ class Codec:
         lmbda: float = LAMBDA_DEFAULT,
         profile: ProfileName | None = None,
         *,
+        gop: int | None = None,
         audio: bool = True,
         rate: Fraction | None = None,
         force: bool = False,
@@ -132,6 +133,8 @@ class Codec:
 
         source  a file, a folder of pictures, "frame_%05d.png", or an open file or pipe
         target  a file, "-" for standard output; `force` replaces what is there
+        gop     frames from one intra frame to the next, at most; None: 32, or 1 where there are
+                no weights of inter frames, and 1: all are intra frames
         audio   copy it along, where `source` is a file's name
         rate    frames per second of pictures, 25 without it
 
@@ -139,7 +142,7 @@ class Codec:
         Raises InputError for what cannot be read or written and UsageFault.
         """
         return video.encode_video(
-            self.engine(), source, target, lmbda=lmbda, profile=profile_of(profile),
+            self.engine(), source, target, lmbda=lmbda, profile=profile_of(profile), gop=gop,
             audio=audio, rate=rate, force=force,
         )  # fmt: skip
 

@@ -51,7 +51,7 @@ def test_there_and_back_beside_the_input(wmv, clip, tmp_path):
     bpp = 8 * size / (32 * 24 * 6)
     assert result.out.startswith(f"{clip} -> {tmp_path / 'clip.wmv'}: 32x24, 6 frames, ")
     assert f"{bpp:.3f} bpp" in result.out
-    assert result.out.endswith(" fps\n")
+    assert result.out.splitlines()[0].endswith(" fps")
     clip.unlink()
     result = wmv("decode", tmp_path / "clip.wmv")
     assert (result.code, result.err) == (0, "")
@@ -127,6 +127,12 @@ def test_a_failure_leaves_no_new_folder(wmv, video, clip, tmp_path):
     clip.write_bytes(b"\0\0\0\x18ftypisom" + bytes(50))
     wmv("encode", clip, "-o", f"{tmp_path}/new/").failed_with(1, "not a video")
     assert names(tmp_path) == ["clip.mp4", "clip.wmv"]
+
+
+def test_gop(wmv, clip):
+    assert wmv("encode", clip, "--gop", 1, "--json").out.count('"notes": []') == 1
+    wmv("encode", clip, "-f", "--gop", 8).failed_with(4, "no weights of inter frames")
+    assert wmv("encode", clip, "-f", "--gop", 0).code == 2
 
 
 def test_crf(wmv, video, tmp_path):

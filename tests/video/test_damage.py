@@ -22,6 +22,7 @@ from wavenetmv.bitstream import (
     inspect,
     read_header,
 )
+from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CorruptStream, StreamError
 from wavenetmv.video import Selection, decode_video
 
@@ -153,7 +154,8 @@ def chained(data, monkeypatch):
     """A stream of twelve frames, each fourth intra, and the offsets of its packets."""
     header = read_header(StreamReader(io.BytesIO(data)))
     video = replace(header.video, inter_hash=b"8 bytes!")
-    monkeypatch.setattr(video_codec, "_decoding_coder", lambda *_: Chain())
+    monkeypatch.setattr(PictureCodec, "inter_frames_of", lambda *_: None)
+    monkeypatch.setattr(video_codec, "GroupCoder", lambda *_: Chain())
 
     def build(bad=()):
         sink = io.BytesIO()

@@ -71,7 +71,7 @@ def test_audio_travels_as_it_is(codec, clip, stream, tmp_path):
     decode_video(codec, stream, tmp_path / "b.mkv", audio=False)
     assert read_audio(tmp_path / "b.mkv") is None
     without = tmp_path / "without.wmv"
-    assert encode_video(codec, clip, without, audio=False).notes == ()
+    assert encode_video(codec, clip, without, audio=False, gop=1).notes == ()
     with DecodedVideo(codec, without) as video:
         assert video.audio is None
 
@@ -314,27 +314,32 @@ def test_ctrl_c_before_the_first_frame_leaves_nothing(codec, clip, tmp_path, mon
     assert os.listdir(tmp_path) == []
 
 
+def test_without_weights_of_inter_frames_a_note_says_so(codec, clip, tmp_path):
+    notes = encode_video(codec, clip, tmp_path / "a.wmv").notes
+    assert notes == ("every frame is coded alone: no weights of inter frames for these weights",)
+
+
 def test_more_frames_than_a_stream_holds(codec, clip, tmp_path, monkeypatch):
     monkeypatch.setattr(encoding, "MAX_FRAMES", 3)
-    summary = encode_video(codec, clip, tmp_path / "a.wmv")
+    summary = encode_video(codec, clip, tmp_path / "a.wmv", gop=1)
     assert (summary.frames, summary.notes) == (3, ("cut after 3 frames: a stream has no more",))
 
 
 def test_inter_frames_need_weights_that_are_not_here(codec, stream):
     header = read_header(bitstream.StreamReader(io.BytesIO(stream.read_bytes())))
-    video = bitstream.VideoHeader(header.video.rate, header.video.tick, inter_hash=b"8 bytes!")
+    video = replace(header.video, inter_hash=b"8 bytes!")
     with pytest.raises(CheckpointError, match=b"8 bytes!".hex()):
-        VideoDecoder(codec, header, video)
+        VideoDecoder(codec, replace(header, video=video), video)
 
 
 def test_frames_must_be_those_of_the_header(codec):
     info = VideoInfo(8, 8, Fraction(25))
-    encoder = VideoEncoder(codec, info)
+    encoder = VideoEncoder(codec, info, gop=1)
     frame = VideoFrame(np.zeros((8, 9, 3), np.uint8), Fraction(0))
     with pytest.raises(ValueError, match="frame is"):
         encoder.encode(frame)
     with pytest.raises(UsageFault, match="cannot be encoded"):
-        VideoEncoder(codec, VideoInfo(70_000, 8, Fraction(25)))
+        VideoEncoder(codec, VideoInfo(70_000, 8, Fraction(25)), gop=1)
 
 
 # --- from Python --------------------------------------------------------------------------

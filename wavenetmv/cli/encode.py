@@ -35,6 +35,13 @@ DropAlpha = Annotated[bool, typer.Option("--drop-alpha", help="Leave alpha out."
 DropMetadata = Annotated[
     bool, typer.Option("--drop-metadata", help="Leave EXIF, ICC, XMP and text out.")
 ]
+Gop = Annotated[
+    int | None,
+    typer.Option(
+        min=1, show_default="32",
+        help="Frames of a video from one intra frame to the next, at most; 1: all are.",
+    ),
+]  # fmt: skip
 AsVideo = Annotated[
     bool, typer.Option("--video", help="Each input is a video, also a folder of pictures or a GIF.")
 ]
@@ -67,6 +74,7 @@ def encode(
     profile: For = None,
     drop_alpha: DropAlpha = False,
     drop_metadata: DropMetadata = False,
+    gop: Gop = None,
     no_audio: options.NoAudio = False,
     video: AsVideo = False,
     fps: Fps = None,
@@ -100,6 +108,7 @@ def encode(
         codec,
         None if rate.has_target else rate.lmbda,
         wanted,
+        gop,
         not no_audio,
         frame_rate,
         max_pixels,
