@@ -46,6 +46,7 @@ class Codec:
     device    "auto", "cpu" or "cuda"
     threads   of the computation, None for the machine's default
     weights   a weights file, None for the ones in the package
+    inter_weights  the same for inter frames of videos
 
     A Codec is its settings: it pickles, compares and hashes, and threads may share it.
     Every method may raise CheckpointError when the weights are missing or wrong.
@@ -54,6 +55,7 @@ class Codec:
     device: str = "auto"
     threads: int | None = None
     weights: Path | None = None
+    inter_weights: Path | None = None
 
     def encode(
         self,
@@ -202,7 +204,7 @@ class Codec:
             if (engine := _engines.get(self)) is None:
                 from wavenetmv.codec import PictureCodec  # torch loads here
 
-                engine = PictureCodec(self.device, self.threads, self.weights)
+                engine = PictureCodec(self.device, self.threads, self.weights, self.inter_weights)
                 _engines[self] = engine
             return engine
 

@@ -11,6 +11,7 @@ import typer
 from wavenetmv.cli import batch, options
 from wavenetmv.cli.encode_video import VideoJob, look, parse_rate
 from wavenetmv.cli.items import STDIO, Item, plan, size_of
+from wavenetmv.cli.own_weights import Weights, codec_of
 from wavenetmv.cli.render import Reporter
 from wavenetmv.errors import UsageFault
 
@@ -78,6 +79,7 @@ def encode(
     no_audio: options.NoAudio = False,
     video: AsVideo = False,
     fps: Fps = None,
+    weights: Weights = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS_DEFAULT,
     threads: options.Threads = None,
     device: options.OnDevice = options.Device.AUTO,
@@ -88,7 +90,7 @@ def encode(
     """Compress pictures and videos into .wmv files, beside them unless -o says otherwise."""
     if sum(option is not None for option in (lmbda, target_bpp, target_size)) > 1:
         raise UsageFault("--lambda, --target-bpp and --target-size exclude each other")
-    from wavenetmv.api import Codec, profile_of
+    from wavenetmv.api import profile_of
     from wavenetmv.io import READABLE_SUFFIXES
 
     wanted = profile_of(profile)
@@ -100,7 +102,7 @@ def encode(
         file_suffixes={".wmv"},
         expand=not video,
     )
-    codec = Codec(device.value, threads)
+    codec = codec_of(device.value, threads, weights)
     rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted)
     pictures = _Job(codec, rate, drop_alpha, drop_metadata, max_pixels, force)
     frame_rate = parse_rate(fps) if fps else None
