@@ -86,6 +86,16 @@ def test_gop(codec, frames, gop, expected):
     decode(codec, header, coded)
 
 
+def test_intra_frames_of_long_groups_are_better(codec, frames):
+    def indexes(**options):
+        return [frame.lambda_index for frame in encode(codec, frames[:2], **options)[1]]
+
+    assert indexes(lmbda=512, gop=1) == [192, 192]
+    assert indexes(lmbda=512, gop=4) == [192 + 26, 192]
+    assert indexes(lmbda=512, gop=32) == [256, 192]
+    assert indexes(lmbda=2048, gop=64) == [320, 320]
+
+
 def test_scene_cut_begins_a_group(codec, frames, monkeypatch):
     monkeypatch.undo()
     networks = codec.inter_frames_for(Profile.NEUTRAL)[0].model

@@ -8,6 +8,7 @@ Which frames are coded alone and which from the one before is a frame coder's ow
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Protocol
 
@@ -21,7 +22,15 @@ from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
 from wavenetmv.frame_codec import FrameCodec
 from wavenetmv.inter_codec import InterFrameCodec, Past
 from wavenetmv.models.registry import WeightsInfo
-from wavenetmv.types import GOP_DEFAULT, LAMBDA_DEFAULT, Profile, VideoFrame, VideoInfo
+from wavenetmv.types import (
+    GOP_DEFAULT,
+    LAMBDA_DEFAULT,
+    LAMBDA_INDEX_MAX,
+    LAMBDA_STEPS_PER_OCTAVE,
+    Profile,
+    VideoFrame,
+    VideoInfo,
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -86,6 +95,8 @@ class GroupCoder:
         self._frames, self._inter = frames, inter
         self._size = (height, width)
         self._lambda_index = lambda_index
+        self._intra_index = lambda_index + (0 if gop is None else _intra_bonus(gop))
+        self._intra_index = min(self._intra_index, LAMBDA_INDEX_MAX)
         self._gop = gop
         self._past: Past | None = None
         self._since_intra = 0
@@ -97,10 +108,10 @@ class GroupCoder:
                 payload, self._past = found
                 self._since_intra += 1
                 return CodedFrame(PacketKind.INTER, time, self._lambda_index, payload)
-        payload, integers = self._frames.encode(pixels, self._lambda_index)
-        self._past = self._past_of(integers, self._lambda_index)
+        payload, integers = self._frames.encode(pixels, self._intra_index)
+        self._past = self._past_of(integers, self._intra_index)
         self._since_intra = 1
-        return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
+        return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
 
     def decode(self, frame: CodedFrame) -> Pixels:
         past, self._past = self._past, None  # of no use to the next frame if this one fails
@@ -117,6 +128,15 @@ class GroupCoder:
     def _past_of(self, integers: Tensor, lambda_index: int) -> Past:
         y_hat = self._frames.dequantise(integers, lambda_index)
         return Past.of_intra(self._frames.synthesise(y_hat, *self._size), integers)
+
+
+def _intra_bonus(gop: int) -> int:
+    """Steps of lambda that an intra frame is better by.
+
+    All frames of its group inherit its quality, so its bits are well spent: the longer the
+    group, the more.
+    """
+    return round(LAMBDA_STEPS_PER_OCTAVE * min(1.0, math.log2(gop) / 5))
 
 
 class VideoEncoder:
