@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import torch
+from torch import Tensor
 
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import UsageFault, WmvError
@@ -53,14 +54,28 @@ class Analyzer:
         Boxes are in the picture's coordinates.  Raises StreamError for any damage and
         CheckpointError when the weights or the head of the stream are not there.
         """
+        threshold = self.checked(threshold)
+        header, y_hat = self._codec.read_latents(data, max_pixels)
+        return self.find(y_hat, (header.height, header.width), header.weights_hash, threshold)
+
+    def checked(self, threshold: float | None) -> float:
+        """The least score, the task's own in place of None. Raises UsageFault outside 0..1."""
         if threshold is None:
             threshold = self._kind.threshold
         if not 0 <= threshold <= 1:
             raise UsageFault(f"threshold must be in 0..1, got {threshold:g}")
-        header, y_hat = self._codec.read_latents(data, max_pixels)
-        head = self._load(self._own or find_head(self._kind.task, header.weights_hash))
+        return threshold
+
+    def find(
+        self, y_hat: Tensor, size: tuple[int, int], weights_hash: bytes, threshold: float
+    ) -> list[Finding]:
+        """Results, as of `analyze`, from latents y_hat [1, M, h, w] of (H, W) pixels.
+
+        weights_hash  of the picture weights whose latents these are, as streams name them
+        threshold     as `checked` gives it
+        """
+        head = self._load(self._own or find_head(self._kind.task, weights_hash))
         with torch.inference_mode():
-            size = (header.height, header.width)
             raw = head(y_hat.to(self._dtype, memory_format=torch.channels_last), size)
             return list(head.read(raw, (y_hat.shape[2], y_hat.shape[3]), size, threshold))
 
