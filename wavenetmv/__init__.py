@@ -3,6 +3,7 @@
     data = wavenetmv.encode(picture, lmbda=512)   # a Pillow image or an array
     pixels = wavenetmv.decode(data)               # uint8 [H, W, 3]
     objects = wavenetmv.analyze(data)             # labels, scores and boxes, without pixels
+    for frame in wavenetmv.analyze_video("clip.wmv"): ...  # frame.time_s, frame.found
 
 Importing the package loads neither torch nor numpy; the first call does.
 """
@@ -24,12 +25,23 @@ from wavenetmv.errors import (
 )
 
 if TYPE_CHECKING:
-    from wavenetmv.api import Codec, analyze, decode, decode_image, encode, info, latents
+    from wavenetmv.api import (
+        Codec,
+        analyze,
+        analyze_video,
+        decode,
+        decode_image,
+        encode,
+        info,
+        latents,
+    )
     from wavenetmv.types import Classification, Detection, Picture
+    from wavenetmv.video_analysis import AnalyzedFrame
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnalyzedFrame",
     "CheckpointError",
     "Classification",
     "Codec",
@@ -44,6 +56,7 @@ __all__ = [
     "WmvError",
     "__version__",
     "analyze",
+    "analyze_video",
     "decode",
     "decode_image",
     "encode",
@@ -51,9 +64,12 @@ __all__ = [
     "latents",
 ]
 
-_LAZY = dict.fromkeys(
-    ("Codec", "analyze", "decode", "decode_image", "encode", "info", "latents"), "wavenetmv.api"
-) | dict.fromkeys(("Classification", "Detection", "Picture"), "wavenetmv.types")
+_API = ("Codec", "analyze", "analyze_video", "decode", "decode_image", "encode", "info", "latents")
+_LAZY = (
+    dict.fromkeys(_API, "wavenetmv.api")
+    | dict.fromkeys(("Classification", "Detection", "Picture"), "wavenetmv.types")
+    | {"AnalyzedFrame": "wavenetmv.video_analysis"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from wavenetmv.analysis import Analyzer
     from wavenetmv.codec import PictureCodec
+    from wavenetmv.video_analysis import AnalyzedFrame
 
 ProfileName = Literal["machine", "human"]
 PictureLike = Image.Image | npt.NDArray[Any] | Picture
@@ -115,6 +118,40 @@ class Codec:
         """
         return self.analyzer(task).analyze(bytes(data), threshold)
 
+    def analyze_video(
+        self,
+        source: str | Path | bytes | BinaryIO,
+        threshold: float | None = None,
+        every: int = 1,
+        task: str = "detect",
+        *,
+        tracks: bool = False,
+        allow_truncated: bool = False,
+        skip_damaged: bool = False,
+    ) -> Iterator[AnalyzedFrame]:
+        """What the frames of a video show, one after the other: `frame.index`, `frame.time_s`,
+        `frame.found` as `analyze` gives it, and `frame.pixels()`.
+
+        source           a stream's file name, "-" for stdin, its bytes, or an open file or pipe
+        threshold, task  as for `analyze`
+        every            only every N-th frame
+        tracks           number the objects, `track` of a detection; with the extra `track`
+        allow_truncated  of a stream that was cut: its whole frames
+        skip_damaged     leave out what is damaged
+
+        Iterating raises what `analyze` does, InputError for what cannot be read and UsageFault.
+        """
+        from wavenetmv.video_analysis import VideoAnalyzer, by_latents
+
+        analyzer = self.analyzer(task)
+        opened = VideoAnalyzer(
+            self.engine(), BytesIO(source) if isinstance(source, bytes) else source,
+            by_latents(analyzer), analyzer.checked(threshold), every=every, tracks=tracks,
+            allow_truncated=allow_truncated, skip_damaged=skip_damaged,
+        )  # fmt: skip
+        with opened as frames:
+            yield from frames
+
     def analyzer(self, task: str = "detect") -> Analyzer:
         """The loaded head behind `analyze`, for many streams."""
         engine = self.engine()
@@ -190,6 +227,9 @@ def analyze(data: bytes, threshold: float | None = None, task: str = "detect") -
 def analyze(data: bytes, threshold: float | None = None, task: str = "detect") -> list[Any]:
     """`Codec.analyze` with default settings."""
     return _DEFAULT.analyze(data, threshold, task)
+
+
+analyze_video = _DEFAULT.analyze_video
 
 
 def info(data: bytes) -> StreamInfo:

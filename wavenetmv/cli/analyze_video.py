@@ -82,17 +82,16 @@ class VideoJob:
             "file": item.source,
             "frames": kept,
             "frame_count": count,
-            "summary": summary_record(summary.classes(), tracks),
+            "summary": summary_record(summary.classes(), self.search.has_boxes, tracks),
             "notes": list(overlay.notes) if overlay is not None else [],
             "seconds": round(time.perf_counter() - started, 4),
         }
 
     def _whether_tracks(self) -> tuple[bool, list[str]]:
         """And a note where objects could have numbers, but the library is not here."""
-        from wavenetmv.models.heads import DetectionHead
         from wavenetmv.video_analysis import check_library
 
-        if self.tracks is not None or self.search.head.task != DetectionHead.task:
+        if self.tracks is not None or not self.search.has_boxes:
             return bool(self.tracks), []
         try:
             check_library()

@@ -35,14 +35,16 @@ def frame_record(head: type[Head], frame: AnalyzedFrame, tracks: bool) -> dict[s
     return {"index": frame.index, "time": round(float(frame.time_s), 6), head.results: found}
 
 
-def summary_record(classes: Sequence[ClassSummary], tracks: bool) -> list[dict[str, Any]]:
-    """The JSON of what a video shows in all."""
+def summary_record(
+    classes: Sequence[ClassSummary], boxes: bool, tracks: bool
+) -> list[dict[str, Any]]:
+    """The JSON of what a video shows in all; `boxes`: there are objects to be counted."""
     return [
         {
             "label": each.label,
             "class_id": each.class_id,
             **({"tracks": each.tracks} if tracks else {}),
-            "most_at_once": each.most_at_once,
+            **({"most_at_once": each.most_at_once} if boxes else {}),
             "frames": each.frames,
             "first": round(float(each.first_s), 6),
             "last": round(float(each.last_s), 6),

@@ -34,6 +34,11 @@ class Search:
     detector: OnnxDetector | None
     max_pixels: int
 
+    @property
+    def has_boxes(self) -> bool:
+        """What is found are objects."""
+        return _has_boxes(self.head)
+
     def in_picture(self, source: BinaryIO) -> list[Finding]:
         """Of the picture's stream. Raises StreamError and CheckpointError."""
         if self.detector is not None:
@@ -65,12 +70,10 @@ def detector_of(path: Path | None, threads: int | None) -> OnnxDetector | None:
 
 def check_boxes(head: type[Head], options: dict[str, object]) -> None:
     """Raises UsageFault when one of `options`, which are about boxes, meets another task."""
-    from wavenetmv.models.heads import DetectionHead
-
     given = [name for name, value in options.items() if value]
-    if given and head.task != DetectionHead.task:
+    if given and not _has_boxes(head):
         raise UsageFault(
-            f"{', '.join(given)}: only objects have boxes; this fits --task {DetectionHead.task}, "
+            f"{', '.join(given)}: only objects have boxes; this fits --task detect, "
             f"not --task {head.task}"
         )
 
@@ -86,6 +89,12 @@ def labels_of(classes: str | None, head: type[Head]) -> frozenset[str] | None:
         hint = f"near ones are {', '.join(near)}" if near else f"there are {_some(head.labels)}"
         raise UsageFault(f"unknown labels {', '.join(unknown)}; {hint}")
     return wanted
+
+
+def _has_boxes(head: type[Head]) -> bool:
+    from wavenetmv.models.heads import DetectionHead
+
+    return issubclass(head, DetectionHead)
 
 
 def _some(labels: Sequence[str], limit: int = 80) -> str:

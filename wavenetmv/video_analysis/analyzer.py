@@ -133,5 +133,7 @@ class VideoAnalyzer:
             else:
                 weak = self._find(each.content, min(self._threshold, WEAK_SCORE))
                 boxes = [one for one in weak if isinstance(one, Detection)]
+                if len(boxes) < len(weak):
+                    raise UsageFault("tracks are of objects; what was found has no boxes")
                 found = self._tracker.update(boxes, each.time_s, distance_s)
             yield AnalyzedFrame(each.number, each.time_s, tuple(found), each.content)
