@@ -9,7 +9,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model
@@ -21,6 +20,7 @@ from wavenetmv.models.checkpoints import load_inter_weights
 from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.exact import export_entropy
 from wavenetmv.models.inter import InterModel
+from wavenetmv.models.inter_inference import Reference
 from wavenetmv.training.export import inter_model_from_weights
 from wavenetmv.types import Profile, VideoFrame, VideoInfo
 from wavenetmv.video_codec import VideoDecoder, VideoEncoder
@@ -92,12 +92,16 @@ def test_scene_cut_begins_a_group(codec, frames, monkeypatch):
     rng = np.random.default_rng(0)
     near = frames[1] + rng.normal(scale=2, size=frames[1].shape)
     far = rng.permutation(frames[1].ravel()).reshape(frames[1].shape)
-    good, useless = (
-        F.pad(torch.from_numpy(each).permute(2, 0, 1)[None].float() / 255, (0, 42, 0, 28))
-        for each in (near, far)
-    )
-    assert networks.helps(torch.from_numpy(frames[1]), good, lambda_index=128)
-    assert not networks.helps(torch.from_numpy(frames[1]), useless, lambda_index=128)
+
+    def helps(reference):
+        pixels = torch.from_numpy(reference.clip(0, 255).astype(np.uint8))
+        still = torch.zeros(1, 2, 8, 12, dtype=torch.int16)
+        prediction = networks.predict(Reference(pixels, torch.zeros(0), intra=True), still)
+        residual = networks.residual(torch.from_numpy(frames[1]), prediction)
+        return networks.helps(residual, prediction, lambda_index=128)
+
+    assert helps(near)
+    assert not helps(far)
     monkeypatch.setattr(inter_inference, "_WORTHWHILE", 0.0)
     assert kinds(encode(codec, frames)[1]) == "IIIII"
 

@@ -5,6 +5,10 @@
     objects = wavenetmv.analyze(data)             # labels, scores and boxes, without pixels
     for frame in wavenetmv.analyze_video("clip.wmv"): ...  # frame.time_s, frame.found
 
+    wavenetmv.encode_video("clip.mp4", "clip.wmv", lmbda=256)
+    with wavenetmv.open_video("clip.wmv") as video:
+        for frame in video: ...                   # frame.pixels, frame.time_s
+
 Importing the package loads neither torch nor numpy; the first call does.
 """
 
@@ -31,9 +35,12 @@ if TYPE_CHECKING:
         analyze_video,
         decode,
         decode_image,
+        decode_video,
         encode,
+        encode_video,
         info,
         latents,
+        open_video,
     )
     from wavenetmv.types import Classification, Detection, Picture
     from wavenetmv.video_analysis import AnalyzedFrame
@@ -59,12 +66,18 @@ __all__ = [
     "analyze_video",
     "decode",
     "decode_image",
+    "decode_video",
     "encode",
+    "encode_video",
     "info",
     "latents",
+    "open_video",
 ]
 
-_API = ("Codec", "analyze", "analyze_video", "decode", "decode_image", "encode", "info", "latents")
+_API = (
+    *("Codec", "analyze", "analyze_video", "decode", "decode_image", "decode_video", "encode"),
+    *("encode_video", "info", "latents", "open_video"),
+)
 _LAZY = (
     dict.fromkeys(_API, "wavenetmv.api")
     | dict.fromkeys(("Classification", "Detection", "Picture"), "wavenetmv.types")

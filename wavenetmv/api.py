@@ -1,10 +1,11 @@
-"""The Python interface behind `import wavenetmv`: arrays and Pillow images to bytes and back."""
+"""The Python interface behind `import wavenetmv`: pictures to bytes, videos to files, and back."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, overload
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from wavenetmv import io
+from wavenetmv import io, video
 from wavenetmv.bitstream import StreamInfo, inspect
 from wavenetmv.errors import UsageFault
 from wavenetmv.types import (
@@ -24,6 +25,7 @@ from wavenetmv.types import (
     Picture,
     Profile,
 )
+from wavenetmv.video import VideoSummary
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +49,7 @@ class Codec:
     device    "auto", "cpu" or "cuda"
     threads   of the computation, None for the machine's default
     weights   a weights file, None for the ones in the package
+    inter_weights  the same for inter frames of videos
 
     A Codec is its settings: it pickles, compares and hashes, and threads may share it.
     Every method may raise CheckpointError when the weights are missing or wrong.
@@ -55,6 +58,7 @@ class Codec:
     device: str = "auto"
     threads: int | None = None
     weights: Path | None = None
+    inter_weights: Path | None = None
 
     def encode(
         self,
@@ -152,6 +156,75 @@ class Codec:
         with opened as frames:
             yield from frames
 
+    def encode_video(
+        self,
+        source: str | Path | BinaryIO,
+        target: str | Path,
+        lmbda: float = LAMBDA_DEFAULT,
+        profile: ProfileName | None = None,
+        *,
+        gop: int | None = None,
+        audio: bool = True,
+        rate: Fraction | None = None,
+        force: bool = False,
+    ) -> VideoSummary:
+        """Encode any video that ffmpeg reads into the stream `target`.
+
+        source  a file, a folder of pictures, "frame_%05d.png", or an open file or pipe
+        target  a file, "-" for standard output; `force` replaces what is there
+        gop     frames from one intra frame to the next, at most; None: 32, or 1 where there are
+                no weights of inter frames, and 1: all are intra frames
+        audio   copy it along, where `source` is a file's name
+        rate    frames per second of pictures, 25 without it
+
+        Ctrl-C ends the stream with the frame it came after; KeyboardInterrupt is raised then.
+        Raises InputError for what cannot be read or written and UsageFault.
+        """
+        return video.encode_video(
+            self.engine(), source, target, lmbda=lmbda, profile=profile_of(profile), gop=gop,
+            audio=audio, rate=rate, force=force,
+        )  # fmt: skip
+
+    def decode_video(
+        self,
+        source: str | Path | BinaryIO,
+        target: str | Path,
+        *,
+        frames: slice | None = None,
+        audio: bool = True,
+        crf: int | None = None,
+        force: bool = False,
+        allow_truncated: bool = False,
+        skip_damaged: bool = False,
+    ) -> VideoSummary:
+        """Decode a stream into clip.mp4, clip.mkv (lossless), frame_%05d.png, a folder, ...
+
+        frames           only these, as in `frames=slice(100, 200)`
+        crf              of mp4, mov and webm; 12 without it, 0 is best
+        allow_truncated  of a stream that was cut: its whole frames, and a note
+        skip_damaged     leave out what is damaged, with a note
+
+        Raises StreamError, UsageFault and InputError; then nothing of `target` is left.
+        """
+        return video.decode_video(
+            self.engine(), source, target, selection=_selection(frames), audio=audio, crf=crf,
+            force=force, allow_truncated=allow_truncated, skip_damaged=skip_damaged,
+        )  # fmt: skip
+
+    def open_video(
+        self,
+        source: str | Path | BinaryIO,
+        *,
+        frames: slice | None = None,
+        allow_truncated: bool = False,
+        skip_damaged: bool = False,
+    ) -> video.DecodedVideo:
+        """The frames of a stream, one by one, in a `with` block; as in `decode_video`."""
+        return video.DecodedVideo(
+            self.engine(), source, selection=_selection(frames),
+            allow_truncated=allow_truncated, skip_damaged=skip_damaged,
+        )  # fmt: skip
+
     def analyzer(self, task: str = "detect") -> Analyzer:
         """The loaded head behind `analyze`, for many streams."""
         engine = self.engine()
@@ -168,7 +241,7 @@ class Codec:
             if (engine := _engines.get(self)) is None:
                 from wavenetmv.codec import PictureCodec  # torch loads here
 
-                engine = PictureCodec(self.device, self.threads, self.weights)
+                engine = PictureCodec(self.device, self.threads, self.weights, self.inter_weights)
                 _engines[self] = engine
             return engine
 
@@ -230,6 +303,9 @@ def analyze(data: bytes, threshold: float | None = None, task: str = "detect") -
 
 
 analyze_video = _DEFAULT.analyze_video
+encode_video = _DEFAULT.encode_video
+decode_video = _DEFAULT.decode_video
+open_video = _DEFAULT.open_video
 
 
 def info(data: bytes) -> StreamInfo:
@@ -243,3 +319,11 @@ def _to_picture(picture: PictureLike) -> Picture:
     if isinstance(picture, Image.Image):
         return io.from_pil(picture)
     return io.from_array(np.asarray(picture))
+
+
+def _selection(frames: slice | None) -> video.Selection:
+    if frames is None:
+        return video.ALL
+    if frames.step not in (None, 1):
+        raise UsageFault(f"frames are consecutive; there is no step {frames.step}")
+    return video.Selection(first=frames.start or 0, stop=frames.stop)

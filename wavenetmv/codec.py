@@ -90,6 +90,11 @@ class PictureCodec:
         return self._own_weights or default_weights()
 
     @property
+    def has_inter_weights(self) -> bool:
+        """Whether there are weights to encode inter frames of videos with."""
+        return (self._own_inter or default_inter_weights()) is not None
+
+    @property
     def device(self) -> torch.device:
         return self._device
 

@@ -25,7 +25,7 @@ from wavenetmv.bitstream import (
 )
 from wavenetmv.frame_codec import Dequantise, enough_memory
 from wavenetmv.models.checkpoints import LoadedInterModel
-from wavenetmv.models.inter_inference import InterInferenceModel, Reference
+from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
 from wavenetmv.models.latents import Quantise, dead_zone_of, walk
 from wavenetmv.types import Profile
 
@@ -104,9 +104,10 @@ class InterFrameCodec:
         with enough_memory(height, width):
             motion = model.search(source, past.reference, lambda_index)
             prediction = model.predict(past.reference, motion)
-            if not model.helps(source, prediction, lambda_index):
+            residual = model.residual(source, prediction)
+            if not model.helps(residual, prediction, lambda_index):
                 return None
-            y, z = model.analyse(source, prediction, lambda_index, self.block)
+            y, z = model.analyse(residual, prediction, lambda_index, self.block)
             quantise = Quantise(y, z, self.dead_zone)
             seen = model.past(past.reference, motion)
             size = (y.shape[2], y.shape[3])
@@ -138,7 +139,7 @@ class InterFrameCodec:
         return Past(Reference(decoded, integers, intra=False), field.activity)
 
     def _synthesise(
-        self, integers: Tensor, prediction: Tensor, height: int, width: int, lambda_index: int
+        self, integers: Tensor, prediction: Prediction, height: int, width: int, lambda_index: int
     ) -> Tensor:
         y_hat = self.model.dequantise(integers, lambda_index, self.block)
         return self.model.synthesise(y_hat, prediction, height, width)

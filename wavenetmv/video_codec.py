@@ -226,6 +226,15 @@ class VideoDecoder:
         return self._coder.decode(frame)
 
 
+def default_gop(codec: PictureCodec, profile: Profile | None = None) -> int:
+    """GOP_DEFAULT where there are weights of inter frames that fit the pictures', else 1."""
+    frames, profile = codec.frames_for(profile)
+    if not codec.has_inter_weights:
+        return 1
+    inter, _ = codec.inter_frames_for(profile)
+    return GOP_DEFAULT if inter.model.config.M == frames.model.config.M else 1
+
+
 def describe(header: StreamHeader, video: VideoHeader, frame_count: int | None) -> VideoInfo:
     """What a stream says of its video; `frame_count` where it is known better."""
     count = frame_count or video.frame_count or None

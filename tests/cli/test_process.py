@@ -106,11 +106,11 @@ with progress.progress(3) as step:
 """
 
 
-def on_a_terminal(delay: float) -> tuple[bytes, bytes]:
+def on_a_terminal(delay: float, program: str = PROGRESS) -> tuple[bytes, bytes]:
     """What the bar's process writes to stdout, a pipe, and to stderr, a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRESS.format(delay=delay)], stdout=subprocess.PIPE, stderr=theirs
+        [sys.executable, "-c", program.format(delay=delay)], stdout=subprocess.PIPE, stderr=theirs
     )
     os.close(theirs)
     shown = b""
@@ -145,3 +145,25 @@ def test_no_progress_without_a_terminal():
         check=True,
     )
     assert result.stderr == b""
+
+
+FRAMES_PROGRESS = """
+import time
+from wavenetmv.cli import progress
+progress.DELAY_S = 0.05
+with progress.progress(2) as step:
+    step("first.mp4")
+    for done in range(1, 9):
+        step.frames(done, {total})
+        time.sleep(0.1)
+    step("second.png")
+"""
+
+
+@pytest.mark.parametrize("total", [8, None])
+def test_progress_of_frames(total):
+    _, shown = on_a_terminal(delay=0, program=FRAMES_PROGRESS.format(total=total))
+    assert b"first.mp4" in shown
+    assert b"fps" in shown
+    assert (b"8/8" in shown) == (total == 8)
+    assert (b" left" in shown) == (total == 8)

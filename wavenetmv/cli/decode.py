@@ -11,6 +11,7 @@ import typer
 from wavenetmv.cli import batch, options
 from wavenetmv.cli.decode_video import Form, Part, VideoJob, look, select
 from wavenetmv.cli.items import STDIO, Item, plan, size_of
+from wavenetmv.cli.own_weights import Weights, codec_of
 from wavenetmv.cli.render import Reporter
 from wavenetmv.errors import UsageFault
 
@@ -66,6 +67,7 @@ def decode(
     no_audio: options.NoAudio = False,
     allow_truncated: AllowTruncated = False,
     skip_damaged: SkipDamaged = False,
+    weights: Weights = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS_DEFAULT,
     threads: options.Threads = None,
     device: options.OnDevice = options.Device.AUTO,
@@ -76,7 +78,6 @@ def decode(
     """Turn .wmv files back into pictures and videos: NAME.png or NAME.mp4 beside NAME.wmv
     unless -o says otherwise. Into a folder, pattern or name without suffix, one video becomes
     numbered pictures."""
-    from wavenetmv.api import Codec
     from wavenetmv.io.formats import SUFFIXES
     from wavenetmv.io.video import CONTAINERS
 
@@ -84,7 +85,7 @@ def decode(
     items = plan(
         inputs, output, suffix=form.suffix, wanted={".wmv"}, file_suffixes={*SUFFIXES, *CONTAINERS}
     )
-    codec = Codec(device.value, threads)
+    codec = codec_of(device.value, threads, weights)
     pictures = _Job(codec, form, quality, drop_alpha, max_pixels, force)
     part = Part(select(frames, time_range), not no_audio, allow_truncated, skip_damaged)
     videos = VideoJob(codec, form, crf, part, max_pixels, force)
@@ -132,9 +133,8 @@ class _Job:
         from wavenetmv.io.formats import format_of
         from wavenetmv.io.writing import check_quality, picture_bytes
 
-        chosen = self.form.of_pictures() or format_of(
-            "png" if item.target == STDIO else item.target
-        )
+        named = "png" if item.target == STDIO else item.target
+        chosen = self.form.of_pictures() or format_of(named)
         check_quality(chosen, self.quality)
         batch.check_output(item, self.force)
         self.codec.engine()  # loading the weights is not part of the time reported

@@ -11,6 +11,7 @@ import typer
 from wavenetmv.cli import batch, options
 from wavenetmv.cli.encode_video import VideoJob, look, parse_rate
 from wavenetmv.cli.items import STDIO, Item, plan, size_of
+from wavenetmv.cli.own_weights import Weights, codec_of
 from wavenetmv.cli.render import Reporter
 from wavenetmv.errors import UsageFault
 
@@ -35,6 +36,13 @@ DropAlpha = Annotated[bool, typer.Option("--drop-alpha", help="Leave alpha out."
 DropMetadata = Annotated[
     bool, typer.Option("--drop-metadata", help="Leave EXIF, ICC, XMP and text out.")
 ]
+Gop = Annotated[
+    int | None,
+    typer.Option(
+        min=1, show_default="32",
+        help="Frames of a video from one intra frame to the next, at most; 1: all are.",
+    ),
+]  # fmt: skip
 AsVideo = Annotated[
     bool, typer.Option("--video", help="Each input is a video, also a folder of pictures or a GIF.")
 ]
@@ -67,9 +75,11 @@ def encode(
     profile: For = None,
     drop_alpha: DropAlpha = False,
     drop_metadata: DropMetadata = False,
+    gop: Gop = None,
     no_audio: options.NoAudio = False,
     video: AsVideo = False,
     fps: Fps = None,
+    weights: Weights = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS_DEFAULT,
     threads: options.Threads = None,
     device: options.OnDevice = options.Device.AUTO,
@@ -80,7 +90,7 @@ def encode(
     """Compress pictures and videos into .wmv files, beside them unless -o says otherwise."""
     if sum(option is not None for option in (lmbda, target_bpp, target_size)) > 1:
         raise UsageFault("--lambda, --target-bpp and --target-size exclude each other")
-    from wavenetmv.api import Codec, profile_of
+    from wavenetmv.api import profile_of
     from wavenetmv.io import READABLE_SUFFIXES
 
     wanted = profile_of(profile)
@@ -92,7 +102,7 @@ def encode(
         file_suffixes={".wmv"},
         expand=not video,
     )
-    codec = Codec(device.value, threads)
+    codec = codec_of(device.value, threads, weights)
     rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted)
     pictures = _Job(codec, rate, drop_alpha, drop_metadata, max_pixels, force)
     frame_rate = parse_rate(fps) if fps else None
@@ -100,6 +110,7 @@ def encode(
         codec,
         None if rate.has_target else rate.lmbda,
         wanted,
+        gop,
         not no_audio,
         frame_rate,
         max_pixels,
@@ -146,6 +157,8 @@ class _Either:
         source, is_video = look(item.source)
         if is_video or self.all_videos:
             return self.videos(item, source, frames)
+        if self.videos.rate is not None:
+            raise UsageFault("--fps is for pictures that make a video; --video says that they do")
         return self.pictures(item, source)
 
 

@@ -27,6 +27,7 @@ class VideoJob:
     codec: Codec
     lmbda: float | None
     profile: Profile | None
+    gop: int | None
     audio: bool
     rate: Fraction | None
     max_pixels: int
@@ -45,6 +46,7 @@ class VideoJob:
                 item.target,
                 lmbda=self.lmbda,
                 profile=self.profile,
+                gop=self.gop,
                 audio=self.audio,
                 rate=self.rate,
                 force=self.force,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavenetmv.cli import options, render
+from wavenetmv.cli.info_lines import show
 from wavenetmv.errors import CheckpointError, CorruptStream, InputError, WmvError
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ def info(
     verify: Annotated[
         bool, typer.Option("--verify", help="Exit with 3 if any CRC or packet is wrong.")
     ] = False,
+    packets: Annotated[
+        bool, typer.Option("--packets", help="List every packet of a video, not only their sums.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show what .wmv files contain. Needs no weights; pixels are not decoded."""
@@ -35,7 +39,7 @@ def info(
             if as_json:
                 typer.echo(json.dumps(record))
             else:
-                _show(record, verify)
+                show(record, verify=verify, every_packet=packets or record["kind"] == "picture")
             if verify and record["problems"]:
                 raise CorruptStream(f"{source}: {'; '.join(record['problems'])}")
         except WmvError as error:
@@ -45,36 +49,37 @@ def info(
         raise typer.Exit(exit_code)
 
 
-def _read(source: str) -> bytes:
-    from wavenetmv.bitstream import inspect
+def _describe(source: str) -> dict[str, Any]:
+    from wavenetmv.bitstream import declares_video, inspect
     from wavenetmv.io.files import open_source, translated
+    from wavenetmv.io.heads import with_head
 
-    with open_source(source) as file, translated(source):
-        head = file.read(_HEAD_BYTES)
+    with open_source(source) as opened, translated(source):
+        head, file = with_head(opened, _HEAD_BYTES)
         if head[1:4] != b"WMV":
             inspect(head)  # raises the error that says what it is instead
-        data = head + file.read(_LIMIT_BYTES)
+        if declares_video(head):
+            stream = inspect(file, keep_going=True)
+            return _record(source, stream) | _video_record(stream)
+        data = file.read(_LIMIT_BYTES + 1)
     if len(data) > _LIMIT_BYTES:
         raise InputError(f"{source}: more than {_LIMIT_BYTES} bytes")
-    return data
-
-
-def _describe(source: str) -> dict[str, Any]:
-    from wavenetmv.bitstream import FORMAT_VERSION, inspect
-
-    data = _read(source)
     stream = inspect(data, keep_going=True)
+    bpp = 8 * stream.total_bytes / stream.header.pixels
+    more = {"kind": "picture", "frames": 1, "fps": None, "bpp": bpp}
+    return _record(source, stream) | more | {"bits": _payload_bits(data, stream)}
+
+
+def _record(source: str, stream: StreamInfo) -> dict[str, Any]:
+    from wavenetmv.bitstream import FORMAT_VERSION
+
     header = stream.header
     name, present = _weights(header.model_id, header.weights_hash)
-    frames = header.video.frame_count if header.video else 1
     return {
         "input": source,
         "format_version": FORMAT_VERSION,
-        "kind": "video" if header.video else "picture",
         "width": header.width,
         "height": header.height,
-        "frames": frames,
-        "fps": float(header.video.rate) if header.video else None,
         "colour": header.colour.name.lower(),
         "bit_depth": header.bit_depth,
         "alpha": header.alpha,
@@ -85,7 +90,6 @@ def _describe(source: str) -> dict[str, Any]:
         "weights_hash": header.weights_hash.hex(),
         "weights_present": present,
         "bytes": stream.total_bytes,
-        "bpp": 8 * stream.total_bytes / (header.pixels * frames) if frames else None,
         "header_bytes": stream.header_bytes,
         "packets": [
             {
@@ -97,8 +101,35 @@ def _describe(source: str) -> dict[str, Any]:
             }
             for packet in stream.packets
         ],
-        "bits": _payload_bits(data, stream),
         "problems": list(stream.problems),
+    }
+
+
+def _video_record(stream: StreamInfo) -> dict[str, Any]:
+    """What a video has more than a picture; times in seconds, from its sound packets."""
+    video, facts = stream.header.video, stream.video
+    assert video is not None
+    assert facts is not None  # inspect gives both or neither
+    duration_s = None
+    if facts.first_time is not None and facts.last_time is not None:
+        duration_s = float((facts.last_time - facts.first_time) * video.tick + 1 / video.rate)
+    bits = 8 * stream.total_bytes
+    return {
+        "kind": "video",
+        "frames": facts.frames,
+        "frames_expected": video.frame_count or None,
+        "intra_frames": facts.intra_frames,
+        "inter_frames": facts.inter_frames,
+        "fps": float(video.rate),
+        "variable_rate": video.variable_rate,
+        "duration_s": duration_s,
+        "bits_per_second": bits / duration_s if duration_s else None,
+        "bpp": bits / (stream.header.pixels * facts.frames) if facts.frames else None,
+        "pixel_aspect": str(video.pixel_aspect),
+        "matrix": video.matrix,
+        "full_range": video.full_range,
+        "audio_codecs": list(facts.audio_codecs),
+        "bits": {},
     }
 
 
@@ -117,55 +148,9 @@ def _payload_bits(data: bytes, stream: StreamInfo) -> dict[str, int]:
     from wavenetmv.bitstream import read_picture_stream
     from wavenetmv.inspection import payload_bits
 
-    if stream.problems or stream.header.video:
+    if stream.problems:
         return {}
     try:
         return payload_bits(read_picture_stream(io.BytesIO(data), stream.header.pixels))
     except CheckpointError:  # the weights hold the tables, and they are not here
         return {}
-
-
-def _show(record: dict[str, Any], verify: bool) -> None:
-    typer.echo(record["input"])
-    size = f"{record['width']}x{record['height']}"
-    if record["kind"] == "video":
-        size += (
-            f", {record['frames'] or 'unknown number of'} frames, {record['fps']:.6g} per second"
-        )
-    weights = f"{record['weights_hash']} ({'here' if record['weights_present'] else 'missing'})"
-    bpp = "" if record["bpp"] is None else f", {record['bpp']:.3f} bits per pixel"
-    rows = [
-        ("format", f"version {record['format_version']}, {record['kind']}"),
-        ("size", size),
-        ("colour", _colour(record)),
-        ("lambda", f"{record['lambda']:.4g}"),
-        ("profile", record["profile"]),
-        ("model", f"{record['model'] or 'unknown'} (id {record['model_id']})"),
-        ("weights", weights),
-        ("bytes", f"{record['bytes']}{bpp}"),
-        ("header", f"{record['header_bytes']} bytes"),
-    ]
-    if record["bits"]:
-        rows.append(("bits", ", ".join(f"{name} {bits}" for name, bits in record["bits"].items())))
-    rows += [("damage", problem) for problem in record["problems"]]
-    if verify and not record["problems"]:
-        rows.append(("verified", f"{len(record['packets']) + 1} CRCs are right"))
-    render.facts(rows)
-    render.table(
-        ("packet", "offset", "bytes", "payload", "crc"),
-        [
-            (
-                packet["kind"],
-                str(packet["offset"]),
-                str(packet["bytes"]),
-                str(packet["payload_bytes"]),
-                "right" if packet["crc_ok"] else "WRONG",
-            )
-            for packet in record["packets"]
-        ],
-    )
-
-
-def _colour(record: dict[str, Any]) -> str:
-    alpha = " with alpha" if record["alpha"] else ""
-    return f"{record['colour']}{alpha}, {record['bit_depth']} bits"

@@ -37,6 +37,18 @@ class Reference:
     intra: bool
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What motion makes of the frame before.
+
+    pixels  [1, 3, H', W'] in [0, 1], sides padded to multiples of 64
+    packet  [1, P, H'/8, W'/8], their coefficients
+    """
+
+    pixels: Tensor
+    packet: Tensor
+
+
 class InterInferenceModel(Networks):
     """Networks of inter frames on one device. Safe to use from several threads."""
 
@@ -52,23 +64,10 @@ class InterInferenceModel(Networks):
         return estimate(current, past, price)
 
     @torch.inference_mode()
-    def predict(self, reference: Reference, motion: Tensor) -> Tensor:
-        """The prediction [1, 3, H', W'] in [0, 1], sides padded to multiples of 64."""
-        return compensate(self._padded(reference.pixels), motion).clamp_(0, 1)
-
-    @torch.inference_mode()
-    def helps(self, pixels: Tensor, prediction: Tensor, lambda_index: int) -> bool:
-        """Whether what `prediction` leaves of `pixels` uint8 [H, W, 3] is easier to code."""
-        x = self._padded(pixels)
-        alone, residual = (
-            self._coding_cost(each, lambda_index) for each in (x - 0.5, x - prediction)
-        )
-        return residual < _WORTHWHILE * alone
-
-    def _coding_cost(self, x: Tensor, lambda_index: int) -> float:
-        """About the bits of x [1, 3, H, W], from the energies of its packet coefficients."""
-        step = _STEP * (512 / index_to_lambda(lambda_index)) ** 0.5
-        return float(torch.log2(1 + (self.lifting(x) / step).square()).sum())
+    def predict(self, reference: Reference, motion: Tensor) -> Prediction:
+        """What `motion` makes of the frame before."""
+        pixels = compensate(self._padded(reference.pixels), motion).clamp_(0, 1)
+        return Prediction(pixels, self.lifting(pixels - 0.5))
 
     @torch.inference_mode()
     def past(self, reference: Reference, motion: Tensor) -> Tensor:
@@ -79,22 +78,37 @@ class InterInferenceModel(Networks):
         return torch.cat([latents, rough, flag], 1)
 
     @torch.inference_mode()
+    def residual(self, pixels: Tensor, prediction: Prediction) -> Tensor:
+        """Packet [1, P, H'/8, W'/8] of what `prediction` leaves of pixels uint8 [H, W, 3]."""
+        residual: Tensor = self.lifting(self._padded(pixels) - prediction.pixels)
+        return residual
+
+    @torch.inference_mode()
+    def helps(self, residual: Tensor, prediction: Prediction, lambda_index: int) -> bool:
+        """Whether a frame's `residual` is easier to code than the frame alone."""
+        step = _STEP * (512 / index_to_lambda(lambda_index)) ** 0.5
+
+        def cost(packet: Tensor) -> float:
+            """About its bits, from the energies of every second row of coefficients."""
+            return float(torch.log2(1 + (packet[:, :, ::2] / step).square()).sum())
+
+        # The wavelet is linear, or nearly so where it was trained.
+        return cost(residual) < _WORTHWHILE * cost(residual + prediction.packet)
+
+    @torch.inference_mode()
     def analyse(
-        self, pixels: Tensor, prediction: Tensor, lambda_index: int, block: int = 0
+        self, residual: Tensor, prediction: Prediction, lambda_index: int, block: int = 0
     ) -> tuple[Tensor, Tensor]:
-        """pixels uint8 [H, W, 3] -> y [1, M, h, w] times the gain, and z, float32."""
-        residual = self.lifting(self._padded(pixels) - prediction)
-        packet = self.lifting(prediction - 0.5)
-        y = self.g_a(self.cast(residual), self.cast(packet)).float()
+        """-> y [1, M, h, w] times the gain, and z, float32."""
+        y = self.g_a(self.cast(residual), self.cast(prediction.packet)).float()
         y *= self.gains.encoder(self.position(lambda_index), block)
         return y, self.h_a(self.cast(y)).float()
 
     @torch.inference_mode()
-    def synthesise(self, y_hat: Tensor, prediction: Tensor, height: int, width: int) -> Tensor:
+    def synthesise(self, y_hat: Tensor, prediction: Prediction, height: int, width: int) -> Tensor:
         """y_hat [1, M, h, w] from `dequantise` -> pixels uint8 [height, width, 3]."""
-        packet = self.lifting(prediction - 0.5)
-        change = self.g_s(self.cast(y_hat), self.cast(packet)).float().contiguous()
-        x_hat = prediction + self.lifting.inverse(change)
+        change = self.g_s(self.cast(y_hat), self.cast(prediction.packet)).float().contiguous()
+        x_hat = prediction.pixels + self.lifting.inverse(change)
         values = x_hat[0, :, :height, :width].clamp_(0, 1).mul_(255).round_().to(torch.uint8)
         return values.permute(1, 2, 0).contiguous().cpu()
 

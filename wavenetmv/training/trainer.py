@@ -266,6 +266,7 @@ class Trainer:
         if not self.group.leads:
             return
         state = {**self.model.describe(), **self._state()}
+        self.out.mkdir(parents=True, exist_ok=True)
         temporary = self.out / "checkpoint.tmp"
         torch.save(state, temporary)
         temporary.replace(self.out / CHECKPOINT)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from wavenetmv.bitstream import LocatedFrame, Notes, PacketKind
 from wavenetmv.errors import CorruptStream, UsageFault
 from wavenetmv.io import open_source
+from wavenetmv.io.files import translated
 from wavenetmv.io.heads import with_head
 from wavenetmv.io.video import VideoWriter, cut_audio
 from wavenetmv.io.video.pipes import ReadAhead
@@ -77,6 +78,7 @@ class DecodedVideo:
         self._codec = codec
         self._every = every
         self._source = source
+        self._name = str(source if isinstance(source, (str, Path)) else "stream")
         self._selection = selection
         self._tolerance = Tolerance(allow_truncated, skip_damaged, max_pixels)
         self._damage = Notes()
@@ -92,7 +94,8 @@ class DecodedVideo:
             if isinstance(source, (str, Path)):
                 source = stack.enter_context(open_source(source))
             _, source = with_head(source, 0)
-            opened = open_stream(source, self._selection, self._tolerance, self._damage)
+            with translated(self._name):
+                opened = open_stream(source, self._selection, self._tolerance, self._damage)
             decoder = VideoDecoder(self._codec, opened.header, opened.video)
             ahead = ReadAhead(thinned(opened.frames, self._every), _DEPTH)
             stack.callback(ahead.close, _PATIENCE_S)
@@ -154,16 +157,30 @@ class DecodedVideo:
         self, located: Iterator[tuple[LocatedFrame, bool]], decoder: VideoDecoder
     ) -> Iterator[ReadFrame]:
         waiting = False  # for an intra frame, as one was lost
+        came = shown = 0
+        for each, wanted in self._arriving(located):
+            came += wanted
+            waiting = each.frame.kind is not PacketKind.INTRA and (waiting or each.after_gap)
+            if waiting:
+                self._damage.add(f"{each.label}: it builds on a lost frame: left out")
+                continue
+            frame = self._attempt(each, decoder)
+            waiting = frame is None
+            if frame is not None and wanted:
+                shown += 1
+                yield frame
+        if came and not shown:
+            raise CorruptStream("no frame could be decoded")
+        if not came:
+            raise UsageFault("no frame is there: the video ends before what was selected")
+
+    def _arriving(
+        self, located: Iterator[tuple[LocatedFrame, bool]]
+    ) -> Iterator[tuple[LocatedFrame, bool]]:
+        """The same, with errors in our words."""
         try:
-            for each, wanted in located:
-                waiting = each.frame.kind is not PacketKind.INTRA and (waiting or each.after_gap)
-                if waiting:
-                    self._damage.add(f"{each.label}: it builds on a lost frame: left out")
-                    continue
-                frame = self._attempt(each, decoder)
-                waiting = frame is None
-                if frame is not None and wanted:
-                    yield frame
+            with translated(self._name):
+                yield from located
         except CorruptStream as error:
             raise self._tolerance.hinted(error) from error
 
@@ -174,7 +191,7 @@ class DecodedVideo:
             return ReadFrame(located.number, time_s, decoder.read(located.frame))
         except CorruptStream as error:
             if not self._tolerance.skip_damaged:
-                raise CorruptStream(f"{located.label}: {error}") from error
+                raise self._tolerance.hinted(CorruptStream(f"{located.label}: {error}")) from error
             self._damage.add(f"{located.label}: {error}: left out")
             return None
 
@@ -226,9 +243,7 @@ def decode_video(
                     on_frame(count, video.info.frame_count)
         notes = [*video.notes, *writer.notes]
         if audio and video.lost_audio:
-            notes.append(
-                "audio left out: it follows the frames, and there is no index to find it by"
-            )
+            notes.append("audio left out: it follows the frames, and no index led to it before")
         seconds = time.perf_counter() - started
         return VideoSummary(video.info, count, 0, seconds, tuple(notes))
 

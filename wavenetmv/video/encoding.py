@@ -16,7 +16,6 @@ from wavenetmv.errors import InputError
 from wavenetmv.io import open_sink
 from wavenetmv.io.video import VideoReader, cut_audio, read_audio
 from wavenetmv.types import (
-    GOP_DEFAULT,
     LAMBDA_DEFAULT,
     MAX_PIXELS_DEFAULT,
     AudioTrack,
@@ -50,7 +49,7 @@ def encode_video(
     *,
     lmbda: float = LAMBDA_DEFAULT,
     profile: Profile | None = None,
-    gop: int = GOP_DEFAULT,
+    gop: int | None = None,
     audio: bool = True,
     rate: Fraction | None = None,
     force: bool = False,
@@ -60,7 +59,8 @@ def encode_video(
     """Encode whatever `VideoReader` reads into the stream `target`; "-" is standard output.
 
     lmbda, profile  as for `PictureCodec.encode`
-    gop             as for `VideoEncoder`
+    gop             as for `VideoEncoder`; None: its default, or 1, with a note, where there
+                    are no weights of inter frames
     audio           copy it along, if `source` is the name of a file
     rate            of the frames, where they are pictures
     on_frame        called after every frame
@@ -74,12 +74,15 @@ def encode_video(
         with VideoReader(source, rate=rate, max_pixels=max_pixels) as reader:
             track = _audio_of(source) if audio and reader.info.has_audio else None
             # Not before the reader is sure that there is a video: the weights take a while.
-            from wavenetmv.video_codec import VideoEncoder
+            from wavenetmv.video_codec import VideoEncoder, default_gop
 
-            encoder = VideoEncoder(codec, reader.info, lmbda, profile, gop)
+            chosen = default_gop(codec, profile) if gop is None else gop
+            encoder = VideoEncoder(codec, reader.info, lmbda, profile, chosen)
             work = _Work(reader.info, encoder, VideoStreamWriter(sink, encoder.header), on_frame)
             work.run(iter(reader))
         notes = [*reader.notes, *work.notes]
+        if gop is None and chosen == 1:
+            notes.append("every frame is coded alone: no weights of inter frames for these weights")
         if audio and track is None and reader.info.has_audio and not _told_of_audio(notes):
             notes.append("audio left out: it is copied from files that are named")
         stream_bytes = work.finish(track)

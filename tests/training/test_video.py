@@ -1,0 +1,176 @@
+"""Stage "video": sequences, and inter frames that learn on a tiny model."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.tiny import save_tiny, tiny_model
+from wavenetmv.errors import CheckpointError, UsageFault
+from wavenetmv.io.video import VideoWriter
+from wavenetmv.models.checkpoints import load_inter_weights
+from wavenetmv.models.inter import InterModel
+from wavenetmv.training import inter_tables
+from wavenetmv.training.cache import open_cache
+from wavenetmv.training.clips import SequenceSource, frames_at, moved_still, open_clips
+from wavenetmv.training.export import load_checkpoint, load_inter_checkpoint
+from wavenetmv.training.inter import InterRateDistortion
+from wavenetmv.training.options import RunOptions
+from wavenetmv.training.run import run
+from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
+from wavenetmv.types import VideoFrame, VideoInfo
+
+SIDE, COUNT = 160, 6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photographs):
+    """A clip of a window that moves over a photograph, a cut one, and two stills."""
+    path = tmp_path_factory.mktemp("material")
+    with Image.open(photographs / "chelsea.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    with VideoWriter(path / "clip.mkv", VideoInfo(SIDE, SIDE, Fraction(10))) as writer:
+        for n in range(COUNT):
+            window = pixels[4 * n : 4 * n + SIDE, 6 * n : 6 * n + SIDE]
+            writer.write(VideoFrame(window.copy(), Fraction(n, 10)))
+    (path / "cut.mkv").write_bytes((path / "clip.mkv").read_bytes()[:700])
+    for name in ("astronaut.png", "coffee.png"):
+        with Image.open(photographs / name) as image:
+            image.convert("RGB").crop((100, 80, 230, 210)).save(path / name)
+    return path
+
+
+@pytest.fixture(scope="module")
+def source(folder, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+    clips, skipped = open_clips([folder], cache)
+    assert skipped == 1
+    return SequenceSource(clips, open_cache([folder], cache, 64), skipped=skipped)
+
+
+def test_clips_are_halved_and_cached(folder, source, tmp_path):
+    assert [clip.shape for clip in source.clips] == [(COUNT, SIDE // 2, SIDE // 2, 3)]
+    seen = []
+    first, _ = open_clips([folder], tmp_path, lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+    again, _ = open_clips([folder], tmp_path, lambda done, total: seen.append((done, total)))
+    assert len(seen) == 2
+    assert np.array_equal(first[0], again[0])
+
+
+def test_sequences_are_reproducible_and_move(source):
+    batches = [source.sequences(np.random.default_rng(1), 6, 64, 3) for _ in range(2)]
+    assert batches[0].shape == (6, 3, 64, 64, 3)
+    assert np.array_equal(*batches)
+    steps = np.abs(np.diff(batches[0].astype(int), axis=1)).mean((1, 2, 3, 4))
+    assert (steps > 0).all()
+
+
+def test_moved_stills_move_and_stay_pictures(source):
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        frames = moved_still(rng, source.stills, 64, 4)
+        assert frames.dtype == np.uint8
+        differences = np.abs(np.diff(frames.astype(int), axis=0)).mean((1, 2, 3))
+        assert differences.min() > 0.2
+        assert differences.max() < 100
+
+
+def test_sequences_grow(source):
+    assert [frames_at(share) for share in (0.0, 0.3, 0.5, 0.99)] == [2, 2, 3, 5]
+    rng = np.random.default_rng(0)
+    assert source.batch(rng, 8, 64, 1.0, 0.0).shape[:2] == (8, 2)
+    assert source.batch(rng, 8, 64, 1.0, 0.8).shape[:2] == (2, 5)
+
+
+def test_at_first_the_picture_codec_codes_the_residual(source):
+    """Zero-initialised paths: with nothing to predict from, an inter frame is a picture."""
+    pictures = tiny_model()
+    model = InterModel.from_pictures(pictures)
+    x = torch.from_numpy(source.sequences(np.random.default_rng(0), 2, 64, 2))[:, 0]
+    x = x.movedim(-1, 1).float() / 255
+    prediction = torch.full_like(x, 0.5)
+    past = torch.randn(2, 18, 4, 4)
+    position = torch.tensor([1.0, 4.0])
+    with torch.no_grad():
+        expected = pictures.eval()(x, position)
+        found = model.eval()(x, prediction, past, position)
+    assert torch.allclose(found.x_hat, expected.x_hat, atol=1e-4)
+    assert torch.allclose(found.y_bits, expected.y_bits, rtol=1e-4)
+
+
+def test_training_lowers_the_loss_and_resumes(source, tmp_path):
+    config = StageConfig(steps=16, batch=4, crop=64, lr=4e-3, warmup_steps=2, log_every=4)
+    pictures = tiny_model().requires_grad_(False)
+
+    def trainer(folder):
+        torch.manual_seed(0)
+        model = InterModel.from_pictures(pictures)
+        return Trainer(model, InterRateDistortion(pictures), config, source, tmp_path / folder)
+
+    rows: list[dict[str, float]] = []
+    whole = trainer("whole")
+    whole.report = rows.append
+    whole.run()
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    half = trainer("half")
+    while half.step < 6:
+        half._one_step()
+    half.save()
+    resumed = trainer("half")
+    assert resumed.resume()
+    resumed.run()
+    for ours, theirs in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_stage_video_of_a_run(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(inter_tables, "_SEQUENCES", 3)
+    start = save_tiny(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text('{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1}}}')
+    out = tmp_path / "out"
+
+    def options(steps, **more):
+        return RunOptions(
+            data=[folder], out=out, stage="video", steps=steps, start=start, config=config, **more
+        )
+
+    (weights,) = run(options(2), lambda done, total: None, lambda stage, row: None)
+    assert weights.name.startswith("video-")
+    assert load_inter_weights(weights).config == tiny_model().config
+    with pytest.raises(UsageFault, match="--resume"):
+        run(options(2), lambda done, total: None, lambda stage, row: None)
+    (more,) = run(options(4, resume=True), lambda done, total: None, lambda stage, row: None)
+    assert more != weights
+    continued = tmp_path / "continued"
+    again = RunOptions(
+        data=[folder], out=continued, stage="video", steps=1, start=start, inter=more, config=config
+    )
+    assert run(again, lambda done, total: None, lambda stage, row: None)[0].exists()
+
+
+def test_what_a_video_run_refuses(folder, tmp_path):
+    with pytest.raises(UsageFault, match="--from"):
+        run(
+            RunOptions(data=[folder], out=tmp_path, stage="video", steps=1),
+            lambda done, total: None,
+            lambda stage, row: None,
+        )
+    pictures = tiny_model()
+    Trainer(
+        pictures, InterRateDistortion(pictures), StageConfig(steps=1, crop=64),
+        open_cache([folder], tmp_path, 64), tmp_path / "pictures",
+    ).save()  # fmt: skip
+    with pytest.raises(CheckpointError, match="not of inter frames"):
+        load_inter_checkpoint(tmp_path / "pictures" / CHECKPOINT)
+    Trainer(
+        InterModel.from_pictures(pictures), InterRateDistortion(pictures),
+        StageConfig(steps=1, crop=64), open_cache([folder], tmp_path, 64), tmp_path / "inter",
+    ).save()  # fmt: skip
+    with pytest.raises(CheckpointError, match="of inter frames"):
+        load_checkpoint(tmp_path / "inter" / CHECKPOINT)
