@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -218,6 +219,15 @@ def test_tracks_of_what_is_found(codec, streams):
     assert set(asked) == {0.1}
     assert analyzed(codec, streams[3][0], find)[1].found[0].track is None
     assert asked[-1] == 0.3
+
+
+def test_tracks_change_nothing_else(codec, streams):
+    """Though weaker detections are looked for too."""
+    find = by_latents(Analyzer(codec))
+    plain, tracked = (analyzed(codec, streams[3][0], find, tracks=each) for each in (False, True))
+    for one, other in zip(plain, tracked, strict=True):
+        assert one.found == tuple(replace(each, track=None) for each in other.found)
+    assert any(each.track for each in tracked[-1].found)
 
 
 def test_no_tracks_without_boxes(codec, streams):
