@@ -36,7 +36,6 @@ class VideoJob:
     skip_damaged: bool
 
     def __call__(self, item: Item, source: BinaryIO, frames: batch.Frames) -> dict[str, Any]:
-        from wavenetmv.io.files import translated
         from wavenetmv.video_analysis import VideoAnalyzer
 
         if self.overlay:
@@ -53,7 +52,7 @@ class VideoJob:
             skip_damaged=self.skip_damaged,
             max_pixels=self.search.max_pixels,
         )
-        with translated(item.source), video:
+        with video:
             record = self._run(item, video, frames, tracks)
         record["notes"] += [*notes, *video.notes]
         return record
