@@ -3,6 +3,7 @@
     data = wavenetmv.encode(picture, lmbda=512)   # a Pillow image or an array
     pixels = wavenetmv.decode(data)               # uint8 [H, W, 3]
     objects = wavenetmv.analyze(data)             # labels, scores and boxes, without pixels
+    for frame in wavenetmv.analyze_video("clip.wmv"): ...  # frame.time_s, frame.found
 
     wavenetmv.encode_video("clip.mp4", "clip.wmv", lmbda=256)
     with wavenetmv.open_video("clip.wmv") as video:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from wavenetmv.api import (
         Codec,
         analyze,
+        analyze_video,
         decode,
         decode_image,
         decode_video,
@@ -41,10 +43,12 @@ if TYPE_CHECKING:
         open_video,
     )
     from wavenetmv.types import Classification, Detection, Picture
+    from wavenetmv.video_analysis import AnalyzedFrame
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnalyzedFrame",
     "CheckpointError",
     "Classification",
     "Codec",
@@ -59,6 +63,7 @@ __all__ = [
     "WmvError",
     "__version__",
     "analyze",
+    "analyze_video",
     "decode",
     "decode_image",
     "decode_video",
@@ -70,11 +75,13 @@ __all__ = [
 ]
 
 _API = (
-    *("Codec", "analyze", "decode", "decode_image", "decode_video", "encode", "encode_video"),
-    *("info", "latents", "open_video"),
+    *("Codec", "analyze", "analyze_video", "decode", "decode_image", "decode_video", "encode"),
+    *("encode_video", "info", "latents", "open_video"),
 )
-_LAZY = dict.fromkeys(_API, "wavenetmv.api") | dict.fromkeys(
-    ("Classification", "Detection", "Picture"), "wavenetmv.types"
+_LAZY = (
+    dict.fromkeys(_API, "wavenetmv.api")
+    | dict.fromkeys(("Classification", "Detection", "Picture"), "wavenetmv.types")
+    | {"AnalyzedFrame": "wavenetmv.video_analysis"}
 )
 
 

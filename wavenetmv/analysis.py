@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import torch
+from torch import Tensor
 
 from wavenetmv.codec import PictureCodec
-from wavenetmv.errors import UsageFault, WmvError
+from wavenetmv.errors import CheckpointError, UsageFault, WmvError
 from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.head_checkpoints import load_head
 from wavenetmv.models.heads import Head, head_class
-from wavenetmv.models.registry import HeadInfo, find_head
+from wavenetmv.models.registry import HeadInfo, find_head, read_head_info
 from wavenetmv.types import MAX_PIXELS_DEFAULT, Finding
 
 
@@ -31,9 +33,12 @@ class Analyzer:
     """
 
     def __init__(
-        self, codec: PictureCodec, task: str = "detect", head: HeadInfo | None = None
+        self, codec: PictureCodec, task: str = "detect", head: HeadInfo | Path | None = None
     ) -> None:
+        head = read_head_info(head) if isinstance(head, Path) else head
         self._kind, self._codec, self._own = head_class(task), codec, head
+        if head is not None and head.task != task:
+            raise UsageFault(f"{head.path}: a head for task {head.task}, not {task}")
         self._dtype = choose_dtype("auto", codec.device)
         self._lock = threading.Lock()
         self._loaded: dict[str, Head] = {}
@@ -53,14 +58,28 @@ class Analyzer:
         Boxes are in the picture's coordinates.  Raises StreamError for any damage and
         CheckpointError when the weights or the head of the stream are not there.
         """
+        threshold = self.checked(threshold)
+        header, y_hat = self._codec.read_latents(data, max_pixels)
+        return self.find(y_hat, (header.height, header.width), header.weights_hash, threshold)
+
+    def checked(self, threshold: float | None) -> float:
+        """The least score, the task's own in place of None. Raises UsageFault outside 0..1."""
         if threshold is None:
             threshold = self._kind.threshold
         if not 0 <= threshold <= 1:
             raise UsageFault(f"threshold must be in 0..1, got {threshold:g}")
-        header, y_hat = self._codec.read_latents(data, max_pixels)
-        head = self._load(self._own or find_head(self._kind.task, header.weights_hash))
+        return threshold
+
+    def find(
+        self, y_hat: Tensor, size: tuple[int, int], weights_hash: bytes, threshold: float
+    ) -> list[Finding]:
+        """Results, as of `analyze`, from latents y_hat [1, M, h, w] of (H, W) pixels.
+
+        weights_hash  of the picture weights whose latents these are, as streams name them
+        threshold     as `checked` gives it
+        """
+        head = self._load(self._fitting(weights_hash))
         with torch.inference_mode():
-            size = (header.height, header.width)
             raw = head(y_hat.to(self._dtype, memory_format=torch.channels_last), size)
             return list(head.read(raw, (y_hat.shape[2], y_hat.shape[3]), size, threshold))
 
@@ -73,6 +92,17 @@ class Analyzer:
                 yield self.analyze(data, threshold)
             except WmvError as error:
                 yield error
+
+    def _fitting(self, weights_hash: bytes) -> HeadInfo:
+        """The head for streams of these weights: another would read noise."""
+        if self._own is None:
+            return find_head(self._kind.task, weights_hash)
+        if self._own.codec_hash != weights_hash.hex():
+            raise CheckpointError(
+                f"{self._own.path}: this head reads streams of weights {self._own.codec_hash}, "
+                f"the stream has {weights_hash.hex()}"
+            )
+        return self._own
 
     def _load(self, info: HeadInfo) -> Head:
         with self._lock:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, overload
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from wavenetmv.analysis import Analyzer
     from wavenetmv.codec import PictureCodec
+    from wavenetmv.video_analysis import AnalyzedFrame
 
 ProfileName = Literal["machine", "human"]
 PictureLike = Image.Image | npt.NDArray[Any] | Picture
@@ -47,6 +50,7 @@ class Codec:
     threads   of the computation, None for the machine's default
     weights   a weights file, None for the ones in the package
     inter_weights  the same for inter frames of videos
+    head      a vision head's file, None for the one in the package that fits the stream
 
     A Codec is its settings: it pickles, compares and hashes, and threads may share it.
     Every method may raise CheckpointError when the weights are missing or wrong.
@@ -56,6 +60,7 @@ class Codec:
     threads: int | None = None
     weights: Path | None = None
     inter_weights: Path | None = None
+    head: Path | None = None
 
     def encode(
         self,
@@ -118,6 +123,40 @@ class Codec:
         stream.
         """
         return self.analyzer(task).analyze(bytes(data), threshold)
+
+    def analyze_video(
+        self,
+        source: str | Path | bytes | BinaryIO,
+        threshold: float | None = None,
+        every: int = 1,
+        task: str = "detect",
+        *,
+        tracks: bool = False,
+        allow_truncated: bool = False,
+        skip_damaged: bool = False,
+    ) -> Iterator[AnalyzedFrame]:
+        """What the frames of a video show, one after the other: `frame.index`, `frame.time_s`,
+        `frame.found` as `analyze` gives it, and `frame.pixels()`.
+
+        source           a stream's file name, "-" for stdin, its bytes, or an open file or pipe
+        threshold, task  as for `analyze`
+        every            only every N-th frame
+        tracks           number the objects, `track` of a detection; with the extra `track`
+        allow_truncated  of a stream that was cut: its whole frames
+        skip_damaged     leave out what is damaged
+
+        Iterating raises what `analyze` does, InputError for what cannot be read and UsageFault.
+        """
+        from wavenetmv.video_analysis import VideoAnalyzer, by_latents
+
+        analyzer = self.analyzer(task)
+        opened = VideoAnalyzer(
+            self.engine(), BytesIO(source) if isinstance(source, bytes) else source,
+            by_latents(analyzer), analyzer.checked(threshold), every=every, tracks=tracks,
+            allow_truncated=allow_truncated, skip_damaged=skip_damaged,
+        )  # fmt: skip
+        with opened as frames:
+            yield from frames
 
     def encode_video(
         self,
@@ -195,7 +234,7 @@ class Codec:
             if (analyzer := _analyzers.get((self, task))) is None:
                 from wavenetmv.analysis import Analyzer
 
-                analyzer = _analyzers[self, task] = Analyzer(engine, task)
+                analyzer = _analyzers[self, task] = Analyzer(engine, task, self.head)
             return analyzer
 
     def engine(self) -> PictureCodec:
@@ -265,6 +304,7 @@ def analyze(data: bytes, threshold: float | None = None, task: str = "detect") -
     return _DEFAULT.analyze(data, threshold, task)
 
 
+analyze_video = _DEFAULT.analyze_video
 encode_video = _DEFAULT.encode_video
 decode_video = _DEFAULT.decode_video
 open_video = _DEFAULT.open_video

@@ -100,6 +100,14 @@ class FrameCodec:
         with enough_memory(height, width):
             return self.model.dequantise(y_sixteenths, lambda_index, self.block)
 
+    def analyse(self, pixels: npt.NDArray[np.uint8], lambda_index: int) -> Tensor:
+        """pixels uint8 [H, W, 3] -> y_hat [1, M, h, w] without rounding, for heads.
+
+        For decoded pixels whose own latents say something else, as an inter frame's do.
+        """
+        with enough_memory(pixels.shape[0], pixels.shape[1]):
+            return self.model.unrounded(torch.from_numpy(pixels), lambda_index, self.block)
+
     def synthesise(self, y_hat: Tensor, height: int, width: int) -> npt.NDArray[np.uint8]:
         """y_hat [1, M, h, w] -> pixels uint8 [height, width, 3]."""
         with enough_memory(height, width):

@@ -119,12 +119,14 @@ class Detection:
     class_id  0..79, index into `labels.COCO_LABELS`; `label` is that entry
     score     0..1
     box       x1, y1, x2, y2 in pixels of the original picture
+    track     in videos: the object's number, from 1, which it keeps; None where it has none
     """
 
     class_id: int
     label: str
     score: float
     box: tuple[float, float, float, float]
+    track: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Frames of a video to packets and back, one at a time.
 
-VideoFrame -> FrameCoder.encode -> CodedFrame -> FrameCoder.decode -> VideoFrame
+VideoFrame -> FrameCoder.encode -> CodedFrame -> FrameCoder.decode -> DecodedFrame
+DecodedFrame -> pixels for people, y_hat for heads
 
 Which frames are coded alone and which from the one before is a frame coder's own business:
 `IntraCoder` codes every frame alone, `GroupCoder` begins groups of pictures with such a frame.
@@ -9,6 +10,7 @@ Which frames are coded alone and which from the one before is a frame coder's ow
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
@@ -35,6 +37,42 @@ from wavenetmv.types import (
 Pixels = npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True, eq=False)
+class DecodedFrame:
+    """A frame whose symbols are the encoder's; what it shows is computed when it is asked for.
+
+    size          height and width in pixels
+    lambda_index  at which it was coded
+    y_sixteenths  an intra frame's latents; None of an inter frame, whose latents hold only
+                  what motion left over
+    known         its pixels, where the next frame needs them anyway; always an inter frame's
+    """
+
+    frames: FrameCodec
+    size: tuple[int, int]
+    lambda_index: int
+    y_sixteenths: Tensor | None = None
+    known: Pixels | None = None
+
+    @property
+    def weights_hash(self) -> bytes:
+        """Of the picture weights, which heads are made for."""
+        return self.frames.model.info.stream_hash
+
+    def pixels(self) -> Pixels:
+        """uint8 [H, W, 3]."""
+        if self.known is not None:
+            return self.known
+        return self.frames.synthesise(self.y_hat(), *self.size)
+
+    def y_hat(self) -> Tensor:
+        """[1, M, h, w], as heads read it: the frame's own latents, or of an inter frame those
+        of its pixels, by the picture model's analysis."""
+        if self.y_sixteenths is not None:
+            return self.frames.dequantise(self.y_sixteenths, self.lambda_index)
+        return self.frames.analyse(self.pixels(), self.lambda_index)
+
+
 class FrameCoder(Protocol):
     """Codes the frames of one video in order, in one direction.
 
@@ -48,8 +86,8 @@ class FrameCoder(Protocol):
         The coder decides the kind; the first frame is INTRA.
         """
 
-    def decode(self, frame: CodedFrame) -> Pixels:
-        """Pixels uint8 [H, W, 3] of the next frame.
+    def decode(self, frame: CodedFrame) -> DecodedFrame:
+        """The next frame.
 
         After frames that were left out, the next one given is INTRA. Raises CorruptStream
         unless the symbols are the encoder's; then the same holds.
@@ -68,10 +106,11 @@ class IntraCoder:
         payload, _ = self._frames.encode(pixels, self._lambda_index)
         return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
 
-    def decode(self, frame: CodedFrame) -> Pixels:
+    def decode(self, frame: CodedFrame) -> DecodedFrame:
         if frame.kind is not PacketKind.INTRA:
             raise CorruptStream("an INTER frame in a stream that has none")
-        return self._frames.decode(frame.payload, *self._size, frame.lambda_index)
+        integers = self._frames.decode_integers(frame.payload, *self._size, frame.lambda_index)
+        return DecodedFrame(self._frames, self._size, frame.lambda_index, integers)
 
 
 class GroupCoder:
@@ -113,8 +152,9 @@ class GroupCoder:
         self._since_intra = 1
         return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
 
-    def decode(self, frame: CodedFrame) -> Pixels:
+    def decode(self, frame: CodedFrame) -> DecodedFrame:
         past, self._past = self._past, None  # of no use to the next frame if this one fails
+        integers = None
         if frame.kind is PacketKind.INTRA:
             integers = self._frames.decode_integers(frame.payload, *self._size, frame.lambda_index)
             past = self._past_of(integers, frame.lambda_index)
@@ -123,7 +163,7 @@ class GroupCoder:
         else:
             past = self._inter.decode(frame.payload, past, *self._size, frame.lambda_index)
         self._past = past
-        return past.pixels
+        return DecodedFrame(self._frames, self._size, frame.lambda_index, integers, past.pixels)
 
     def _past_of(self, integers: Tensor, lambda_index: int) -> Past:
         y_hat = self._frames.dequantise(integers, lambda_index)
@@ -195,11 +235,15 @@ class VideoDecoder:
             self._coder = GroupCoder(frames, inter, *size, index)
 
     def decode(self, frame: CodedFrame) -> VideoFrame:
+        """The next frame, as `read` gives it, in pixels."""
+        return VideoFrame(self.read(frame).pixels(), frame.time * self._tick)
+
+    def read(self, frame: CodedFrame) -> DecodedFrame:
         """The next frame. Raises CorruptStream unless its symbols are the encoder's.
 
         After a frame that failed or was left out, the next one must be INTRA.
         """
-        return VideoFrame(self._coder.decode(frame), frame.time * self._tick)
+        return self._coder.decode(frame)
 
 
 def default_gop(codec: PictureCodec, profile: Profile | None = None) -> int:

@@ -80,7 +80,9 @@ def test_a_codec_is_its_settings(picture):
     assert copy == codec
     assert copy.engine() is codec.engine()
     assert copy.encode(picture) == data
-    assert repr(copy) == "Codec(device='cpu', threads=1, weights=None)"
+    assert (
+        repr(copy) == "Codec(device='cpu', threads=1, weights=None, inter_weights=None, head=None)"
+    )
 
 
 def test_threads_share_one_loading(picture, codec, monkeypatch):

@@ -280,10 +280,6 @@ def test_info(wmv, video, tmp_path):
     assert "damage" in wmv("info", video).out
 
 
-def test_analysis_wants_a_picture(wmv, video):
-    wmv("analyze", video).failed_with(3, "is a video; a picture was expected")
-
-
 def test_missing_files(wmv, tmp_path):
     wmv("encode", tmp_path / "none.mp4").failed_with(1, "No such file")
     wmv("decode", tmp_path / "none.wmv", "-o", f"{tmp_path}/x/").failed_with(1, "No such file")

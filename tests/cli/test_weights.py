@@ -6,8 +6,11 @@ import json
 
 import pytest
 
+from tests.heads import cat_head
 from tests.tiny import save_tiny, save_tiny_inter, tiny_model
 from wavenetmv.models import inter_inference
+from wavenetmv.models.head_checkpoints import save_head
+from wavenetmv.models.registry import read_info
 
 
 @pytest.fixture
@@ -46,4 +49,19 @@ def test_wrong_files(wmv, photo, own, tmp_path):
     wmv("encode", photo, "--weights", tmp_path / "none.safetensors").failed_with(4, "No such file")
     wmv("encode", photo, "--weights", photo).failed_with(4, "photo.png")
     twice = ("--weights", own, "--weights", own)
-    wmv("encode", photo, *twice).failed_with(2, "2 files of pictures")
+    wmv("encode", photo, *twice).failed_with(2, "two files of pictures")
+
+
+def test_a_head_of_ones_own(wmv, photo, own, tmp_path):
+    stream = tmp_path / "own.wmv"
+    wmv("encode", photo, "-o", stream, "--weights", own)
+    fitting = save_head(
+        cat_head(), tmp_path, codec_hash=read_info(own).stream_hash, description="test"
+    )
+    found = wmv("analyze", stream, "--weights", own, "--weights", fitting, "--json")
+    assert found.code == 0, found.err
+    assert "cat" in found.out
+    other = save_head(cat_head(), tmp_path, codec_hash=bytes(8), description="test")
+    both = ("--weights", own, "--weights", other)
+    wmv("analyze", stream, *both).failed_with(4, "this head reads streams of weights 0000")
+    wmv("analyze", stream, *both, "--task", "classify").failed_with(2, "a head for task detect")

@@ -146,7 +146,8 @@ class Chain:
             self.last = None
             raise CorruptStream("symbols are not the encoder's")
         self.last = number
-        return np.full((18, 33, 3), number, np.uint8)
+        pixels = np.full((18, 33, 3), number, np.uint8)
+        return video_codec.DecodedFrame(None, (18, 33), frame.lambda_index, known=pixels)
 
 
 @pytest.fixture

@@ -2,182 +2,137 @@
 
 from __future__ import annotations
 
-import io
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any
 
 import typer
 
 from wavenetmv.cli import batch, options
-from wavenetmv.cli.detections import AnalysisReporter, CocoResults, as_record
+from wavenetmv.cli.analyze_picture import PictureJob
+from wavenetmv.cli.analyze_video import VideoJob
+from wavenetmv.cli.decode import AllowTruncated, SkipDamaged
+from wavenetmv.cli.decode_video import Form, look
+from wavenetmv.cli.detections import AnalysisReporter, CocoResults
 from wavenetmv.cli.items import Item, plan
+from wavenetmv.cli.own_weights import Weights, codec_of
+from wavenetmv.cli.search import Search, check_boxes, detector_of, labels_of
 from wavenetmv.errors import UsageFault
 
-if TYPE_CHECKING:
-    from wavenetmv.api import Codec
-    from wavenetmv.models.heads import Head
-    from wavenetmv.types import Detection, Finding
+Inputs = Annotated[
+    list[str], typer.Argument(metavar="INPUT", help=".wmv files, folders, or - for stdin.")
+]
+Drawn = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", help="Pictures and videos with the boxes drawn: a file or a folder."
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Least score.", show_default="0.25 to detect, 0.05 to classify"
+    ),
+]
+Classes = Annotated[str | None, typer.Option(help="Only these labels, such as person,car.")]
+Task = Annotated[str, typer.Option(help="detect finds objects, classify names the whole picture.")]
+Every = Annotated[
+    int | None,
+    typer.Option(min=1, show_default="1", help="Analyze only every N-th frame of videos."),
+]
+Tracks = Annotated[
+    bool | None,
+    typer.Option(
+        "--tracks/--no-tracks",
+        show_default="where the library trackers is installed",
+        help="Number the objects in videos, each the same in all its frames.",
+    ),
+]
+CocoJson = Annotated[
+    Path | None, typer.Option(help="Write all detections in pictures as a COCO results file.")
+]
+Pixels = Annotated[
+    Path | None,
+    typer.Option(help="Instead of latents, decode pixels and run this YOLOX-style ONNX file."),
+]
+JsonLines = Annotated[
+    bool, typer.Option("--json-lines", help="One JSON object per line for each frame, at once.")
+]
 
 
 def analyze(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT", help=".wmv files, folders, or - for stdin.")
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="Pictures with the boxes drawn: a file or a folder."),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="Least score.", show_default="0.25 to detect, 0.05 to classify"
-        ),
-    ] = None,
-    classes: Annotated[
-        str | None, typer.Option(help="Only these labels, such as person,car.")
-    ] = None,
-    task: Annotated[
-        str, typer.Option(help="detect finds objects, classify names the whole picture.")
-    ] = "detect",
-    coco_json: Annotated[
-        Path | None, typer.Option(help="Write all detections as a COCO results file.")
-    ] = None,
-    pixels: Annotated[
-        Path | None,
-        typer.Option(help="Instead of latents, decode pixels and run this YOLOX-style ONNX file."),
-    ] = None,
+    inputs: Inputs,
+    output: Drawn = None,
+    threshold: Threshold = None,
+    classes: Classes = None,
+    task: Task = "detect",
+    every: Every = None,
+    tracks: Tracks = None,
+    coco_json: CocoJson = None,
+    pixels: Pixels = None,
+    allow_truncated: AllowTruncated = False,
+    skip_damaged: SkipDamaged = False,
+    weights: Weights = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS_DEFAULT,
     threads: options.Threads = None,
     device: options.OnDevice = options.Device.AUTO,
     force: options.Force = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """Find what .wmv files show from their latents, without decoding pixels."""
-    from wavenetmv.api import Codec
-    from wavenetmv.io.formats import SUFFIXES
+    """Find what .wmv files show from their latents: pictures without decoding pixels, videos
+    frame by frame with tracks of their objects and a summary. With --json, a video from stdin
+    gives one line for each frame as it comes."""
     from wavenetmv.models.heads import head_class
 
     head = head_class(task)
-    _check_boxes(head, {"--output": output, "--coco-json": coco_json, "--pixels": pixels})
-    wanted = _labels(classes, head)
-    items = plan(inputs, output, suffix=".png", wanted={".wmv"}, file_suffixes=SUFFIXES)
-    codec = Codec(device.value, threads)
+    about_boxes = {"--output": output, "--coco-json": coco_json, "--pixels": pixels}
+    check_boxes(head, {**about_boxes, "--tracks": tracks})
+    labels = labels_of(classes, head)
+    items = _plan(inputs, output)
+    codec = codec_of(device.value, threads, weights)
     least = head.threshold if threshold is None else threshold
-    find = _by_pixels(codec, pixels, threads) if pixels else _by_latents(codec, head)
+    search = Search(codec, head, least, labels, detector_of(pixels, threads), max_pixels)
+    reporter = AnalysisReporter(head, as_json, quiet, json_lines)
     results = CocoResults(coco_json, force) if coco_json else None
-    overlay = output is not None
-    job = _Job(codec, head, find, least, wanted, overlay, max_pixels, force, results)
+    draw = output is not None
+    pictures = PictureJob(search, draw, force, results)
+    steps = every or 1
+    videos = VideoJob(search, reporter, draw, force, steps, tracks, allow_truncated, skip_damaged)
+    given = {"--every": every, "--tracks": tracks}
+    job = _Either(pictures, videos, tuple(name for name, value in given.items() if value))
     with results or batch.nothing():
-        batch.run(items, job, AnalysisReporter(head, as_json, quiet))
+        batch.run(items, job, reporter)
 
 
-# Stream, least score and limit of pixels to results.
-_Find = Callable[["BinaryIO", float, int], "Sequence[Finding]"]
+def _plan(inputs: list[str], output: str | None) -> list[Item]:
+    """What is drawn of pictures are pictures, of videos videos."""
+    from wavenetmv.io.formats import SUFFIXES
+    from wavenetmv.io.video import CONTAINERS
 
-
-def _by_latents(codec: Codec, head: type[Head]) -> _Find:
-    analyzer = codec.analyzer(head.task)
-
-    def find(source: BinaryIO, threshold: float, max_pixels: int) -> list[Finding]:
-        return analyzer.analyze(source, threshold, max_pixels)
-
-    return find
-
-
-def _by_pixels(codec: Codec, path: Path, threads: int | None) -> _Find:
-    from wavenetmv.bench.detectors import OnnxDetector
-
-    detector = OnnxDetector(path, threads)
-
-    def find(source: BinaryIO, threshold: float, max_pixels: int) -> list[Detection]:
-        return detector.detect(codec.engine().decode(source, max_pixels).pixels, threshold)
-
-    return find
-
-
-def _check_boxes(head: type[Head], options: dict[str, object]) -> None:
-    """Raises UsageFault when one of `options`, which are about boxes, meets another task."""
-    from wavenetmv.models.heads import DetectionHead
-
-    given = [name for name, value in options.items() if value is not None]
-    if given and head.task != DetectionHead.task:
-        raise UsageFault(
-            f"{', '.join(given)}: only objects have boxes; this fits --task {DetectionHead.task}, "
-            f"not --task {head.task}"
-        )
-
-
-def _labels(classes: str | None, head: type[Head]) -> frozenset[str] | None:
-    """Lower case. Raises UsageFault for labels that the task does not have."""
-    if classes is None:
-        return None
-    known = {label.lower(): label for label in head.labels}
-    wanted = frozenset(name.strip().lower() for name in classes.split(",") if name.strip())
-    if unknown := sorted(wanted - set(known)):
-        near = [known[each] for name in unknown for each in get_close_matches(name, known)]
-        hint = f"near ones are {', '.join(near)}" if near else f"there are {_some(head.labels)}"
-        raise UsageFault(f"unknown labels {', '.join(unknown)}; {hint}")
-    return wanted
-
-
-def _some(labels: Sequence[str], limit: int = 80) -> str:
-    more = len(labels) - limit
-    return ", ".join(labels[:limit]) + (f" and {more} more" if more > 0 else "")
+    suffix = ".png" if output is None else Form(None).suffix
+    suffixes = {*SUFFIXES, *CONTAINERS}
+    return plan(inputs, output, suffix=suffix, wanted={".wmv"}, file_suffixes=suffixes)
 
 
 @dataclass(frozen=True)
-class _Job:
-    codec: Codec
-    head: type[Head]
-    find: _Find
-    threshold: float
-    wanted: frozenset[str] | None
-    overlay: bool
-    max_pixels: int
-    force: bool
-    results: CocoResults | None
+class _Either:
+    """Decides for each stream by its header; `for_videos` are options that pictures lack."""
+
+    pictures: PictureJob
+    videos: VideoJob
+    for_videos: tuple[str, ...]
 
     def __call__(self, item: Item, frames: batch.Frames) -> dict[str, Any]:
-        from wavenetmv.io.files import open_source, translated
+        from wavenetmv.io.files import open_source
 
-        if self.overlay:
-            batch.check_output(item, self.force)
-        with open_source(item.source) as source:
-            data = source.read()
-        self.codec.engine()  # loading the weights is not part of the time reported
-        with translated(item.source):
-            started = time.perf_counter()
-            found = self._found(data)
-            seconds = time.perf_counter() - started
-            if self.overlay:
-                self._draw(item, data, _with_boxes(found))
-        if self.results:
-            self.results.add(item.source, _with_boxes(found))
-        return as_record(item.source, self.head, found, seconds)
-
-    def _found(self, data: bytes) -> Sequence[Finding]:
-        found = self.find(io.BytesIO(data), self.threshold, self.max_pixels)
-        return [each for each in found if self.wanted is None or each.label.lower() in self.wanted]
-
-    def _draw(self, item: Item, data: bytes, found: Sequence[Detection]) -> None:
-        from wavenetmv.io.files import open_sink
-        from wavenetmv.io.formats import format_of
-        from wavenetmv.io.overlay import draw_detections
-        from wavenetmv.io.writing import picture_bytes
-        from wavenetmv.types import Picture
-
-        decoded = self.codec.engine().decode(io.BytesIO(data), self.max_pixels)
-        drawn = Picture(draw_detections(decoded.pixels, found))
-        encoded, _ = picture_bytes(drawn, format_of(item.target), None)
-        batch.make_folder(item)
-        with open_sink(item.target, force=self.force) as sink:
-            sink.write(encoded)
-
-
-def _with_boxes(found: Sequence[Finding]) -> Sequence[Detection]:
-    return cast("Sequence[Detection]", found)  # as `_check_boxes` made sure
+        with open_source(item.source) as file:
+            source, is_video = look(item.source, file)
+            if is_video:
+                if self.pictures.results:
+                    raise UsageFault("--coco-json is for pictures; videos have --json")
+                return self.videos(item, source, frames)
+            if self.for_videos:
+                raise UsageFault(f"{', '.join(self.for_videos)}: only for videos, not for pictures")
+            return self.pictures(item, source)

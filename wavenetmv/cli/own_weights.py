@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +17,8 @@ Weights = Annotated[
     list[Path] | None,
     typer.Option(
         "--weights", metavar="FILE", show_default="those of the package",
-        help="Weights of your own, of pictures or of inter frames (.inter.safetensors).",
+        help="Weights of your own: of pictures, of inter frames (.inter.safetensors) or of a "
+        "vision head (.head.safetensors); once for each kind.",
     ),
 ]  # fmt: skip
 
@@ -27,16 +29,25 @@ def codec_of(device: str, threads: int | None, weights: list[Path] | None) -> Co
     At most one file of each kind, which its name tells.
     """
     from wavenetmv.api import Codec
-    from wavenetmv.models.registry import INTER_SUFFIX, read_info, read_inter_info
+    from wavenetmv.models import registry
 
-    inter = [path for path in weights or () if path.name.endswith(INTER_SUFFIX)]
-    pictures = [path for path in weights or () if path not in inter]
-    for files, kind in ((pictures, "pictures"), (inter, "inter frames")):
-        if len(files) > 1:
-            raise UsageFault(f"--weights names {len(files)} files of {kind}; one is used")
-    # Wrong files are one error, before any input is looked at.
-    for path in pictures:
-        read_info(path)
-    for path in inter:
-        read_inter_info(path)
-    return Codec(device, threads, next(iter(pictures), None), next(iter(inter), None))
+    kinds: dict[str, tuple[str, Callable[[Path], Any]]] = {
+        registry.INTER_SUFFIX: ("inter frames", registry.read_inter_info),
+        registry.HEAD_SUFFIX: ("a vision head", registry.read_head_info),
+        "": ("pictures", registry.read_info),  # every other name
+    }
+    chosen: dict[str, Path] = {}
+    for path in weights or ():
+        suffix = next(suffix for suffix in kinds if path.name.endswith(suffix))
+        content, read = kinds[suffix]
+        if suffix in chosen:
+            raise UsageFault(f"--weights names two files of {content}; one is used")
+        read(path)  # a wrong file is one error, before any input is looked at
+        chosen[suffix] = path
+    return Codec(
+        device,
+        threads,
+        weights=chosen.get(""),
+        inter_weights=chosen.get(registry.INTER_SUFFIX),
+        head=chosen.get(registry.HEAD_SUFFIX),
+    )

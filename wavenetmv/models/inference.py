@@ -83,6 +83,18 @@ class InferenceModel(Networks):
     @torch.inference_mode()
     def analyse(self, pixels: Tensor, lambda_index: int, block: int = 0) -> tuple[Tensor, Tensor]:
         """pixels uint8 [H, W, 3] -> y [1, M, h, w] times the gain, and z, float32."""
+        y = self._scaled_latents(pixels, lambda_index, block)
+        return y, self.h_a(self.cast(y)).float()
+
+    @torch.inference_mode()
+    def unrounded(self, pixels: Tensor, lambda_index: int, block: int = 0) -> Tensor:
+        """pixels uint8 [H, W, 3] -> the y_hat [1, M, h, w] that coding them would give, but for
+        rounding: in the scale of `dequantise`, which synthesis and heads know."""
+        y = self._scaled_latents(pixels, lambda_index, block)
+        return y * self.gains.decoder(self.position(lambda_index), block)
+
+    def _scaled_latents(self, pixels: Tensor, lambda_index: int, block: int) -> Tensor:
+        """y [1, M, h, w] times the encoder's gain: in quantiser steps."""
         h, w = self.latent_size(*pixels.shape[:2])
         tiles = list(_tiles(h, w, pixels.shape[0] * pixels.shape[1]))
         mixture = self._analysis_mixture(pixels, tiles)
@@ -94,7 +106,7 @@ class InferenceModel(Networks):
             tile = self.g_a(self.cast(packet), mixture).float()
             _paste(y, tile, rows, columns)
         y *= self.gains.encoder(self.position(lambda_index), block)
-        return y, self.h_a(self.cast(y)).float()
+        return y
 
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, height: int, width: int) -> Tensor:

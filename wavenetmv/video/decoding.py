@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,15 +21,24 @@ from wavenetmv.io.video.pipes import ReadAhead
 from wavenetmv.types import MAX_PIXELS_DEFAULT, AudioTrack, VideoFrame, VideoInfo
 from wavenetmv.video.opening import OpenedStream, Tolerance, open_stream
 from wavenetmv.video.overlap import WriteBehind
-from wavenetmv.video.selection import ALL, Selection
+from wavenetmv.video.selection import ALL, Selection, thinned
 from wavenetmv.video.summary import Progress, VideoSummary
 
 if TYPE_CHECKING:
     from wavenetmv.codec import PictureCodec
-    from wavenetmv.video_codec import VideoDecoder
+    from wavenetmv.video_codec import DecodedFrame, VideoDecoder
 
 _DEPTH = 4  # frames waiting, coded ones before the decoder and pixels behind it
 _PATIENCE_S = 1.0  # for a pipe that gives nothing any more
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadFrame:
+    """A frame of a stream, of number `number` from 0 and shown at `time_s` seconds."""
+
+    number: int
+    time_s: Fraction
+    content: DecodedFrame
 
 
 class DecodedVideo:
@@ -45,6 +54,8 @@ class DecodedVideo:
     allow_truncated  of a stream that was cut: its whole frames, and a note
     skip_damaged     leave out what is damaged, with a note, and go on at the next intra frame
     max_pixels       larger frames are refused
+    every            only frames whose number is a multiple are wanted; others are decoded
+                     only where these build on them
 
     Frames keep their own times. Opening and iterating raise StreamError for damage that is
     not allowed, InputError when the source cannot be read, UsageFault for a selection without
@@ -60,8 +71,12 @@ class DecodedVideo:
         allow_truncated: bool = False,
         skip_damaged: bool = False,
         max_pixels: int = MAX_PIXELS_DEFAULT,
+        every: int = 1,
     ) -> None:
+        if every < 1:
+            raise UsageFault(f"every must be at least 1, got {every}")
         self._codec = codec
+        self._every = every
         self._source = source
         self._name = str(source if isinstance(source, (str, Path)) else "stream")
         self._selection = selection
@@ -69,7 +84,7 @@ class DecodedVideo:
         self._damage = Notes()
         self._stack = ExitStack()
         self._opened: OpenedStream | None = None
-        self._frames: Iterator[VideoFrame] = iter(())
+        self._frames: Iterator[ReadFrame] = iter(())
 
     def __enter__(self) -> DecodedVideo:
         from wavenetmv.video_codec import VideoDecoder, describe
@@ -82,7 +97,7 @@ class DecodedVideo:
             with translated(self._name):
                 opened = open_stream(source, self._selection, self._tolerance, self._damage)
             decoder = VideoDecoder(self._codec, opened.header, opened.video)
-            ahead = ReadAhead(opened.frames, _DEPTH)
+            ahead = ReadAhead(thinned(opened.frames, self._every), _DEPTH)
             stack.callback(ahead.close, _PATIENCE_S)
             self._info = describe(opened.header, opened.video, opened.count)
             self._opened = opened
@@ -99,6 +114,10 @@ class DecodedVideo:
         self._stack.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
+        return (VideoFrame(each.content.pixels(), each.time_s) for each in self._frames)
+
+    def read(self) -> Iterator[ReadFrame]:
+        """The same frames, in place of iterating, before they are pixels."""
         return self._frames
 
     @property
@@ -136,7 +155,7 @@ class DecodedVideo:
 
     def _decoded(
         self, located: Iterator[tuple[LocatedFrame, bool]], decoder: VideoDecoder
-    ) -> Iterator[VideoFrame]:
+    ) -> Iterator[ReadFrame]:
         waiting = False  # for an intra frame, as one was lost
         came = shown = 0
         for each, wanted in self._arriving(located):
@@ -165,10 +184,11 @@ class DecodedVideo:
         except CorruptStream as error:
             raise self._tolerance.hinted(error) from error
 
-    def _attempt(self, located: LocatedFrame, decoder: VideoDecoder) -> VideoFrame | None:
+    def _attempt(self, located: LocatedFrame, decoder: VideoDecoder) -> ReadFrame | None:
         """The frame, or None where it is damaged and that is allowed."""
         try:
-            return decoder.decode(located.frame)
+            time_s = located.frame.time * self._stream().video.tick
+            return ReadFrame(located.number, time_s, decoder.read(located.frame))
         except CorruptStream as error:
             if not self._tolerance.skip_damaged:
                 raise self._tolerance.hinted(CorruptStream(f"{located.label}: {error}")) from error

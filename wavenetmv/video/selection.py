@@ -14,6 +14,8 @@ from wavenetmv.errors import UsageFault
 
 T = TypeVar("T")
 
+_MOST_BASIS = 64  # frames that wait to be of use: groups of pictures may be longer
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -96,6 +98,27 @@ def playable(
             yield from ((earlier, False) for earlier in basis)
         started = True
         yield each, True
+
+
+def thinned(
+    located: Iterable[tuple[LocatedFrame, bool]], every: int
+) -> Iterator[tuple[LocatedFrame, bool]]:
+    """Of what `playable` gives, only frames whose number is a multiple of `every` are wanted.
+
+    Others come, False, only where such a frame builds on them.
+    """
+    basis: list[LocatedFrame] = []  # not wanted themselves, from the last intra frame on
+    for each, wanted in located:
+        if each.frame.kind is PacketKind.INTRA:
+            basis.clear()
+        wanted = wanted and each.number % every == 0
+        if not wanted:
+            basis.append(each)
+        if wanted or len(basis) == _MOST_BASIS:
+            yield from ((earlier, False) for earlier in basis)
+            basis.clear()
+        if wanted:
+            yield each, True
 
 
 def _two(name: str, text: str, parse: Callable[[str], T]) -> tuple[T | None, T | None]:
