@@ -339,7 +339,7 @@ def test_nothing_found_on_the_originals_is_a_note(request_of, counting, monkeypa
     ("changes", "message"),
     [
         ({"codecs": ["jpeg", "gif"]}, "unknown codec 'gif'"),
-        ({"metrics": ["psnr", "vmaf"]}, "unknown metric 'vmaf'; there are psnr, ms-ssim"),
+        ({"metrics": ["psnr", "ssim"]}, "unknown metric 'ssim'; there are psnr, ms-ssim"),
         ({"metrics": ["agreement"]}, "need --detector"),
         ({"metrics": ["map"], "detector": "x.onnx"}, "needs --annotations"),
         ({"anchor": "vvc"}, "the anchor vvc is not among the codecs"),

@@ -23,7 +23,7 @@ from wavenetmv.bench.findings import losses, scope, subject_of
 from wavenetmv.bench.plots import Plot, make_plots, save_plots
 from wavenetmv.bench.results import Results, load
 from wavenetmv.bench.results_tables import (
-    bd_rate_table,
+    bd_rate_tables,
     escaped,
     methods_table,
     points_table,
@@ -117,7 +117,7 @@ def generated(
 
 def _benchmark(name: str, results: Results, drawings: list[Plot], folder: str) -> str:
     parts = [f"### {escaped(name)}\n", f"{escaped(scope(results))}\n", _circumstances(results)]
-    if text := bd_rate_table(results):
+    if text := bd_rate_tables(results):
         parts.append(text)
     parts += [
         f"![{escaped(plot.title)}]({quote(f'{folder}/{name}-{plot.name}.svg')})\n"

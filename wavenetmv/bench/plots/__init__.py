@@ -28,6 +28,7 @@ _NO_METADATA = {"svg": dict.fromkeys(("Date", "Creator", "Format", "Type")), "pn
 CURVES = {
     "psnr": "rate-psnr",
     "ms_ssim_db": "rate-ms-ssim",
+    "vmaf": "rate-vmaf",
     "map": "rate-map",
     "agreement": "rate-agreement",
     "top1": "rate-top1",
@@ -107,7 +108,7 @@ def _plots(results: Results) -> Iterator[Plot]:
 
     for metric, name in CURVES.items():
         if figure := curves.curve_figure(results, metric):
-            caption = "Up and left is better; means over all pictures."
+            caption = f"Up and left is better; means over all {results.noun}s."
             if any(p.path == "latents" and p.measure(metric) is not None for p in results.points):
                 caption += " Hollow markers: from the latents, without decoding pixels."
             if results.published and metric in ("psnr", "ms_ssim_db"):
@@ -118,13 +119,14 @@ def _plots(results: Results) -> Iterator[Plot]:
             quality = quality_name(metric)
             caption = (
                 "Mean difference in bits over the qualities that both reach, best first. "
-                "Lines across the bars: 95% intervals by bootstrap over pictures."
+                f"Lines across the bars: 95% intervals by bootstrap over {results.noun}s."
             )
             name = "bd-rate-" + metric.replace("_", "-")
             yield Plot(name, f"BD-rate ({quality})", caption, figure)
     if figure := bars.time_figure(results):
+        each = "frame" if results.noun == "clip" else "picture"
         caption = (
-            "Mean seconds per picture over all settings of a codec. "
+            f"Mean seconds per {each} over all settings of a codec. "
             "Only ratios within this run mean something."
         )
         if results.jobs > 1:
