@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from wavenetmv.bench.memory import landscape
 from wavenetmv.errors import InputError
 from wavenetmv.io import READABLE_SUFFIXES
 from wavenetmv.io.video import VideoReader, is_video
@@ -62,3 +64,28 @@ def _holds_pictures(path: Path) -> bool:
         each.suffix.lower() in READABLE_SUFFIXES and each.suffix.lower() != ".gif"
         for each in path.iterdir()
     )
+
+
+def fixed_camera(height: int, width: int, count: int) -> Iterator[Pixels]:
+    """Frames uint8 [H, W, 3] of a scene that stands still but for one object and sensor noise."""
+    rng = np.random.default_rng(0)
+    scene = landscape(height, width)
+    side = max(2, height // 6)
+    block = landscape(side, side)[:, ::-1] // 2
+    for number in range(count):
+        frame = scene.astype(np.int16)
+        left = (number * max(1, width // 200)) % (width - side + 1)
+        frame[height // 3 : height // 3 + side, left : left + side] = block
+        frame += rng.normal(scale=1.5, size=frame.shape).round().astype(np.int16)
+        yield np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def first_frames(clip: Path | None, count: int, height: int, width: int) -> Iterator[Pixels]:
+    """Up to `count` frames of `clip` at this size, or of `fixed_camera` without one."""
+    if clip is None:
+        yield from fixed_camera(height, width, count)
+        return
+    with VideoReader(clip, scan=False) as reader:
+        for frame in islice(reader, count):
+            image = Image.fromarray(frame.pixels)
+            yield np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
