@@ -55,7 +55,7 @@ def make_video(target: Path, clip: Path | None, width: int, height: int, seconds
             writer.write(VideoFrame(pixels, Fraction(number) / RATE))
     done = subprocess.run(
         [ffmpeg_program(), "-v", "error", "-stream_loop", "-1", "-i", short,
-         "-t", f"{seconds:g}", "-c", "copy", "-y", target],
+         "-frames:v", str(round(seconds * RATE)), "-c", "copy", "-y", target],
         stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
