@@ -101,10 +101,10 @@ def generated(
     parts = [
         "## Benchmarks\n",
         f"`{_COMMAND}` runs what follows and writes this part. Bytes are whole files, header "
-        "included; measures are means over pictures or frames, on decoded 8-bit RGB; BD-rates use PCHIP "
-        "on log rate over the common range, negative is better, in brackets 95% intervals by "
-        "bootstrap over pictures or clips. Times mean something as ratios within one table only. Dashed "
-        "curves in the plots were published by others and are not measured here.\n",
+        "included; measures are means over pictures or frames, on decoded 8-bit RGB; BD-rates use "
+        "PCHIP on log rate over the common range, negative is better, in brackets 95% intervals by "
+        "bootstrap over pictures or clips. Times mean something as ratios within one table only. "
+        "Dashed curves in the plots were published by others and are not measured here.\n",
         *(
             _benchmark(name, results, drawings[name], folder)
             for name, results in benchmarks.items()
