@@ -135,6 +135,8 @@ def test_clips_are_found_and_read(tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="no video files"):
         find_clips([str(tmp_path / "none")])
+    with pytest.raises(InputError, match="a picture among videos"):
+        find_clips([str(tmp_path / "one.mkv"), str(tmp_path / "two" / "00000.png")])
 
 
 def test_fixed_camera_moves_one_thing():
@@ -261,7 +263,9 @@ def test_what_is_for_pictures_is_refused(request_of):
     with pytest.raises(UsageFault, match="for pictures, not for video"):
         request_of(published=True)
     with pytest.raises(UsageFault, match="vmaf is for video"):
-        request_of(codecs=["jpeg"], options=CodecOptions(), metrics=["vmaf"])
+        request_of(codecs=["jpeg"], options=CodecOptions(), metrics=["vmaf"], frames=None)
+    with pytest.raises(UsageFault, match="--frames and --inter-weights are for video"):
+        request_of(codecs=["jpeg"], options=CodecOptions())
     with pytest.raises(UsageFault, match="anchor vvc is not among"):
         request_of(further=["vvc"])
 

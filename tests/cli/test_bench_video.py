@@ -72,3 +72,9 @@ def test_a_folder_of_pictures_is_a_clip_if_it_is_said_to_be(wmv, tmp_path):
 def test_what_cannot_work_is_one_line(wmv, clip, tmp_path, arguments, code, message):
     wmv("bench", clip, *arguments, "--out", tmp_path / "out").failed_with(code, message)
     assert not (tmp_path / "out").exists()
+
+
+def test_options_of_video_are_refused_for_pictures(wmv, photo, tmp_path):
+    for option in (("--gop", 8), ("--frames", 2)):
+        result = wmv("bench", photo, *option, "--out", tmp_path / "out")
+        result.failed_with(2, f"{option[0]} ")

@@ -17,6 +17,7 @@ from wavenetmv.io.video import VideoReader, is_video
 from wavenetmv.metrics import Pixels
 
 RATE = Fraction(25)  # frames per second, for every encoder
+_PICTURES = READABLE_SUFFIXES - {".gif"}  # which is more often a video
 _HEAD_BYTES = 400  # what `is_video` looks at
 
 
@@ -50,6 +51,8 @@ def find_clips(inputs: Iterable[str]) -> dict[str, Path]:
 
 
 def _clips_at(path: Path) -> Sequence[Path]:
+    if path.suffix.lower() in _PICTURES and path.is_file():
+        raise InputError(f"{path}: a picture among videos; a folder of pictures is a clip")
     if not path.is_dir() or _holds_pictures(path):
         return [path]
     inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
@@ -60,10 +63,7 @@ def _clips_at(path: Path) -> Sequence[Path]:
 
 
 def _holds_pictures(path: Path) -> bool:
-    return path.is_dir() and any(
-        each.suffix.lower() in READABLE_SUFFIXES and each.suffix.lower() != ".gif"
-        for each in path.iterdir()
-    )
+    return path.is_dir() and any(each.suffix.lower() in _PICTURES for each in path.iterdir())
 
 
 def fixed_camera(height: int, width: int, count: int) -> Iterator[Pixels]:

@@ -63,6 +63,8 @@ class Request:
             raise UsageFault("labels and published curves are for pictures, not for video")
         if not self.video and "vmaf" in self.metrics:
             raise UsageFault("vmaf is for video")
+        if not self.video and (self.frames or self.options.inter_weights):
+            raise UsageFault("--frames and --inter-weights are for video")
 
     @property
     def video(self) -> bool:

@@ -16,7 +16,6 @@ from wavenetmv.cli.bench_output import show_json, show_tables
 from wavenetmv.cli.items import find
 from wavenetmv.cli.progress import progress
 from wavenetmv.errors import InputError, UsageFault
-from wavenetmv.types import GOP_DEFAULT
 
 if TYPE_CHECKING:
     from wavenetmv.bench.preparation import Prepared
@@ -79,7 +78,14 @@ Video = Annotated[
 Frames = Annotated[
     int | None, typer.Option(min=1, show_default="all", help="Of each clip, from its beginning.")
 ]
-Gop = Annotated[int, typer.Option(min=1, help="Frames from one intra frame to the next, at most.")]
+Gop = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        show_default="32",
+        help="Frames from one intra frame of a video to the next, at most.",
+    ),
+]
 InterWeights = Annotated[
     Path | None,
     typer.Option(help="A weights file for wmv's inter frames; else the shipped weights."),
@@ -106,7 +112,7 @@ def bench(
     ] = None,
     video: Video = False,
     frames: Frames = None,
-    gop: Gop = GOP_DEFAULT,
+    gop: Gop = None,
     inter_weights: InterWeights = None,
     out: Annotated[Path, typer.Option(help="Results, plots, report and cache.")] = Path(
         "wmv-bench"
@@ -131,13 +137,16 @@ def bench(
     from wavenetmv.bench.codecs.registry import default_names
     from wavenetmv.bench.preparation import prepare
     from wavenetmv.bench.request import Request
+    from wavenetmv.types import GOP_DEFAULT
 
     video = video or _names_videos(inputs)
+    if gop and not video:
+        raise UsageFault("--gop is for video; --video makes a clip of a folder of pictures")
     found = _find(inputs, video)
     with _folder(out):
         trained = CodecOptions(
             _weights_file(weights, out), _checkpoints(checkpoints or []),
-            gop if video else None, inter_weights,
+            (gop or GOP_DEFAULT) if video else None, inter_weights,
         )  # fmt: skip
         main_anchor, *further = _names(anchor) or [""]
         request = Request(
