@@ -17,10 +17,11 @@ from PIL import Image
 from wavenetmv.bench import measure, preparation
 from wavenetmv.bench.codecs.base import Codec, CodecOptions, Setting
 from wavenetmv.bench.codecs.registry import make_codec
+from wavenetmv.bench.detection_files import read_detections
 from wavenetmv.bench.jobs import Job, Plan, source_of
 from wavenetmv.bench.preparation import prepare
 from wavenetmv.bench.request import Request
-from wavenetmv.bench.results import load, read_detections, save
+from wavenetmv.bench.results import load, save
 from wavenetmv.bench.runner import run
 from wavenetmv.bench.workers import run_jobs
 from wavenetmv.errors import InputError, UsageFault

@@ -18,12 +18,13 @@ from wavenetmv.bench.clips import RATE, find_clips, fixed_camera, read_clip
 from wavenetmv.bench.codecs.base import VIDEO_CODEC_NAMES, CodecOptions, even_choice
 from wavenetmv.bench.codecs.ffmpeg import ffmpeg_program
 from wavenetmv.bench.codecs.registry import make_codec
+from wavenetmv.bench.detection_files import read_frame_detections
 from wavenetmv.bench.detection_metrics import evaluate
 from wavenetmv.bench.ground_truth import GroundTruth
 from wavenetmv.bench.preparation import prepare
 from wavenetmv.bench.report import comparison_pictures
 from wavenetmv.bench.request import Request
-from wavenetmv.bench.results import load, read_frame_detections, save
+from wavenetmv.bench.results import load, save
 from wavenetmv.bench.runner import run
 from wavenetmv.bench.vmaf import has_vmaf, vmaf
 from wavenetmv.errors import CheckpointError, InputError, UsageFault

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wavenetmv.bench.results import (
+from wavenetmv.bench.detection_files import (
     detections_json,
     frame_detections_json,
     read_detections,

@@ -8,16 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wavenetmv.bench.detection_files import read_detections, read_frame_detections
 from wavenetmv.bench.detection_metrics import Evaluation, evaluate
 from wavenetmv.bench.ground_truth import GroundTruth
-from wavenetmv.bench.results import (
-    DETECTION,
-    DecodingPath,
-    Point,
-    Row,
-    read_detections,
-    read_frame_detections,
-)
+from wavenetmv.bench.results import DETECTION, DecodingPath, Point, Row
 from wavenetmv.metrics import decibels
 from wavenetmv.types import Detection
 

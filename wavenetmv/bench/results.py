@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 from wavenetmv.bench.published import PublishedCurve
 from wavenetmv.errors import InputError
-from wavenetmv.types import Detection
 
 # A picture that comes back without any error would have infinite PSNR and spoil every mean.
 PSNR_MAX = 100.0
@@ -269,32 +268,3 @@ def _write_csv(path: Path, records: Sequence[dict[str, Any]]) -> None:
         writer = csv.DictWriter(sink, list(records[0]) if records else ["codec"])
         writer.writeheader()
         writer.writerows(records)
-
-
-def detections_json(detections: Sequence[Detection]) -> str:
-    return json.dumps([asdict(found) for found in detections])
-
-
-def write_detections(path: Path, detections: Sequence[Detection]) -> None:
-    path.write_text(detections_json(detections), encoding="utf-8")
-
-
-def read_detections(path: Path) -> list[Detection]:
-    """What `write_detections` wrote: scores down to 0.01, boxes x1, y1, x2, y2 in pixels."""
-    return _detections(json.loads(path.read_text(encoding="utf-8")))
-
-
-def frame_detections_json(frames: Sequence[Sequence[Detection]]) -> str:
-    return json.dumps([[asdict(found) for found in frame] for frame in frames])
-
-
-def read_frame_detections(path: Path) -> list[list[Detection]]:
-    """The same of a clip, a list per frame."""
-    return [_detections(frame) for frame in json.loads(path.read_text(encoding="utf-8"))]
-
-
-def _detections(entries: Sequence[Mapping[str, Any]]) -> list[Detection]:
-    return [
-        Detection(entry["class_id"], entry["label"], entry["score"], tuple(entry["box"]))
-        for entry in entries
-    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavenetmv.cli import options, render
+from wavenetmv.cli.bench_input import (
+    checkpoints_of,
+    default_metrics,
+    find_inputs,
+    names,
+    names_videos,
+    weights_file,
+)
 from wavenetmv.cli.bench_output import show_json, show_tables
-from wavenetmv.cli.items import find
 from wavenetmv.cli.progress import progress
 from wavenetmv.errors import InputError, UsageFault
 
@@ -139,20 +146,20 @@ def bench(
     from wavenetmv.bench.request import Request
     from wavenetmv.types import GOP_DEFAULT
 
-    video = video or _names_videos(inputs)
+    video = video or names_videos(inputs)
     if gop and not video:
         raise UsageFault("--gop is for video; --video makes a clip of a folder of pictures")
-    found = _find(inputs, video)
+    found = find_inputs(inputs, video)
     with _folder(out):
         trained = CodecOptions(
-            _weights_file(weights, out), _checkpoints(checkpoints or []),
+            weights_file(weights, out), checkpoints_of(checkpoints or []),
             (gop or GOP_DEFAULT) if video else None, inter_weights,
         )  # fmt: skip
-        main_anchor, *further = _names(anchor) or [""]
+        main_anchor, *further = names(anchor) or [""]
         request = Request(
             pictures=found,
-            codecs=_names(codecs) or default_names(video),
-            metrics=_names(metrics) or _default_metrics(annotations, detector, video),
+            codecs=names(codecs) or default_names(video),
+            metrics=names(metrics) or default_metrics(annotations, detector, video),
             out=out, annotations=annotations, detector=detector, anchor=main_anchor,
             further=further, frames=frames, points=points, options=trained, jobs=jobs,
             resume=resume, published=published is not None,
@@ -170,7 +177,7 @@ def bench(
     elif not quiet:
         show_tables(results, out)
     # Codecs that only the default list names may be missing: few users have them all.
-    asked = {"wmv", *_names(codecs), *trained.checkpoints}
+    asked = {"wmv", *names(codecs), *trained.checkpoints}
     missing = asked & set(prepared.unavailable)
     if missing or prepared.unreadable or any(row.error for row in results.rows):
         raise typer.Exit(1)
@@ -216,48 +223,3 @@ def _folder(out: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             out.rmdir()
-
-
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
-
-
-def _names_videos(inputs: Sequence[str]) -> bool:
-    from wavenetmv.bench.clips import is_video_file
-
-    return any(is_video_file(Path(each)) for each in inputs)
-
-
-def _find(inputs: Sequence[str], video: bool) -> dict[str, Path]:
-    """Pictures or clips by their names in the results."""
-    from wavenetmv.bench.clips import find_clips
-    from wavenetmv.io import READABLE_SUFFIXES
-
-    if video:
-        return find_clips(inputs)
-    return {name: Path(path) for name, path in find(inputs, READABLE_SUFFIXES).items()}
-
-
-def _default_metrics(annotations: Path | None, detector: Path | None, video: bool) -> list[str]:
-    similar = ["psnr", "ms-ssim", *(["vmaf"] if video else [])]
-    labelled = ["map"] if annotations else []
-    return [*similar, *labelled, *(["agreement"] if detector else [])]
-
-
-def _checkpoints(given: Sequence[str]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for text in given:
-        name, _, path = text.partition("=")
-        if name not in ("bmshj2018", "cheng2020") or not path:
-            raise UsageFault(f"--checkpoint {text}: expected bmshj2018=FILE or cheng2020=FILE")
-        found.setdefault(name, []).append(Path(path))
-    return found
-
-
-def _weights_file(given: Path | None, out: Path) -> Path | None:
-    """Made from a checkpoint of training if it is one; beside the cache, for later runs."""
-    if given is None or given.suffix == ".safetensors":
-        return given
-    from wavenetmv.training.export import export
-
-    return export(given, out)[0]

@@ -10,14 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from wavenetmv.bench.detection_files import read_detections, read_frame_detections
 from wavenetmv.bench.jobs import shown_frame
-from wavenetmv.bench.results import (
-    PictureInfo,
-    Results,
-    Row,
-    read_detections,
-    read_frame_detections,
-)
+from wavenetmv.bench.results import PictureInfo, Results, Row
 from wavenetmv.errors import InputError
 from wavenetmv.metrics import Pixels
 from wavenetmv.types import Detection
