@@ -21,6 +21,7 @@ from wavenetmv.bench.codecs.registry import make_codec
 from wavenetmv.bench.detection_files import read_frame_detections
 from wavenetmv.bench.detection_metrics import evaluate
 from wavenetmv.bench.ground_truth import GroundTruth
+from wavenetmv.bench.plots import make_plots
 from wavenetmv.bench.preparation import prepare
 from wavenetmv.bench.report import comparison_pictures
 from wavenetmv.bench.request import Request
@@ -197,6 +198,7 @@ def go(request):
 
 def test_rows_of_clips_are_those_of_the_files_on_disk(request_of, clip):
     pytest.importorskip("pycocotools", reason="pycocotools is not installed")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     results = go(request_of())
     assert results.failures == ()
     assert [(r.codec, r.picture) for r in results.rows] == [
@@ -221,9 +223,24 @@ def test_rows_of_clips_are_those_of_the_files_on_disk(request_of, clip):
     assert {(c.anchor, c.codec) for c in results.further} == {("wmv-intra", "x264")}
     save(results, request_of().out)
     assert load(request_of().out / "results.json") == results
+    check_frame_plot(results)
     (shown, *_) = comparison_pictures(results, request_of().out, lambda name: clip[2])
     assert shown.versions[0].pixels.shape == (HEIGHT, WIDTH, 3)
     assert len(shown.detections) == 1
+
+
+def check_frame_plot(results):
+    """Both codecs at the setting nearest in rate, mean over the clips."""
+    (plot,) = [plot for plot in make_plots(results) if plot.name == "frame-psnr"]
+    lines = plot.figure.axes[0].lines
+    assert len(lines) == 2
+    own = [point.setting for point in results.points if point.codec == "wmv-intra"]
+    expected = [
+        np.mean([r.frame_psnr for r in results.rows if (r.codec, r.setting) == key], axis=0)
+        for key in (("wmv-intra", setting) for setting in own)
+    ]
+    assert any(np.allclose(lines[0].get_ydata(), each) for each in expected)
+    assert list(lines[0].get_xdata()) == [1, 2, 3, 4]
 
 
 def test_a_codec_that_loses_frames_costs_its_row(request_of, monkeypatch):

@@ -104,7 +104,7 @@ def _look() -> Iterator[None]:
 
 
 def _plots(results: Results) -> Iterator[Plot]:
-    from wavenetmv.bench.plots import bars, curves
+    from wavenetmv.bench.plots import bars, curves, frames
 
     for metric, name in CURVES.items():
         if figure := curves.curve_figure(results, metric):
@@ -114,6 +114,12 @@ def _plots(results: Results) -> Iterator[Plot]:
             if results.published and metric in ("psnr", "ms_ssim_db"):
                 caption += " Dashed without markers: published by others, not measured here."
             yield Plot(name, f"{MEASURES[metric]} over rate", caption, figure)
+    if figure := frames.frame_figure(results):
+        caption = (
+            "Mean over the clips at each frame, every codec at the setting nearest to one rate. "
+            "A line that falls within a group of pictures shows errors that add up."
+        )
+        yield Plot("frame-psnr", "PSNR from frame to frame", caption, figure)
     for metric in MEASURES:
         if figure := bars.bd_rate_figure(results, metric):
             quality = quality_name(metric)
