@@ -35,7 +35,7 @@ from wavenetmv.errors import InputError, UsageFault, WmvError
 BEGIN = "<!-- begin of the part that `make results` writes -->"
 END = "<!-- end of the part that `make results` writes -->"
 _FOLDERS = re.compile(r"(?<![\w.~:/])/(?:[^/\s]+/)+")  # of absolute paths within a text
-_COMMAND = "make results KODAK=DIR COCO=DIR DETECTOR=FILE.onnx"
+_COMMAND = "make results KODAK=DIR COCO=DIR DETECTOR=FILE.onnx [VIDEO=DIR]"
 
 
 def write_document(sources: list[Path], out: Path, plots: Path) -> None:
