@@ -21,6 +21,7 @@ vectors:
 
 # Runs the benchmarks (what is done already is kept) and writes docs/RESULTS.md's tables and plots:
 # make results KODAK=DIR COCO=DIR DETECTOR=FILE.onnx, where COCO holds images/ and instances.json.
+# With VIDEO=DIR, which holds clips as files or folders of numbered frames, video too.
 RUNS ?= runs/results
 JOBS ?= 1
 results:
@@ -31,5 +32,7 @@ results:
 	$(PYTHON) -m wavenetmv bench "$(COCO)/images" --annotations "$(COCO)/instances.json" \
 		--detector "$(DETECTOR)" --codecs wmv,jpeg,webp,hevc,av1,vvc --metrics psnr,ms-ssim,map \
 		--out "$(RUNS)/coco_dev" --jobs $(JOBS) --force
+	$(if $(VIDEO),$(PYTHON) -m wavenetmv bench "$(VIDEO)" --video --detector "$(DETECTOR)" \
+		--out "$(RUNS)/video" --jobs $(JOBS) --force)
 	$(PYTHON) -m wavenetmv.bench.results_document "$(RUNS)/kodak/results.json" \
-		"$(RUNS)/coco_dev/results.json" --out docs/RESULTS.md --plots docs/plots
+		"$(RUNS)/coco_dev/results.json" $(if $(VIDEO),"$(RUNS)/video/results.json") --out docs/RESULTS.md --plots docs/plots

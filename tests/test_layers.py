@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "training": {"errors", "types", "models", "bitstream", "io", "codec", "analysis", "metrics"},
     "bench": {
         *("errors", "types", "models", "bitstream", "io", "codec", "analysis", "metrics"),
-        *("api", "training", "inspection", "labels"),
+        *("api", "training", "inspection", "labels", "video", "video_codec"),
     },
     "api": {"errors", "types", "bitstream", "io", "codec", "analysis", "video", "video_analysis"},
     "cli": None,

@@ -8,17 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from wavenetmv.bench.detection_files import write_detections
 from wavenetmv.bench.published import published_kodak
-from wavenetmv.bench.results import (
-    DETECTION,
-    Comparison,
-    PictureInfo,
-    Point,
-    Results,
-    Row,
-    Weights,
-    write_detections,
-)
+from wavenetmv.bench.results import DETECTION, Comparison, PictureInfo, Point, Results, Row, Weights
 from wavenetmv.metrics import Pixels, bits_per_pixel, psnr
 from wavenetmv.types import Detection
 

@@ -17,10 +17,11 @@ from PIL import Image
 from wavenetmv.bench import measure, preparation
 from wavenetmv.bench.codecs.base import Codec, CodecOptions, Setting
 from wavenetmv.bench.codecs.registry import make_codec
+from wavenetmv.bench.detection_files import read_detections
 from wavenetmv.bench.jobs import Job, Plan, source_of
 from wavenetmv.bench.preparation import prepare
 from wavenetmv.bench.request import Request
-from wavenetmv.bench.results import load, read_detections, save
+from wavenetmv.bench.results import load, save
 from wavenetmv.bench.runner import run
 from wavenetmv.bench.workers import run_jobs
 from wavenetmv.errors import InputError, UsageFault
@@ -339,7 +340,7 @@ def test_nothing_found_on_the_originals_is_a_note(request_of, counting, monkeypa
     ("changes", "message"),
     [
         ({"codecs": ["jpeg", "gif"]}, "unknown codec 'gif'"),
-        ({"metrics": ["psnr", "vmaf"]}, "unknown metric 'vmaf'; there are psnr, ms-ssim"),
+        ({"metrics": ["psnr", "ssim"]}, "unknown metric 'ssim'; there are psnr, ms-ssim"),
         ({"metrics": ["agreement"]}, "need --detector"),
         ({"metrics": ["map"], "detector": "x.onnx"}, "needs --annotations"),
         ({"anchor": "vvc"}, "the anchor vvc is not among the codecs"),

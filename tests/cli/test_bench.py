@@ -116,7 +116,7 @@ def test_interrupted_it_says_how_to_go_on(wmv, folder, out, monkeypatch):
     ("arguments", "code", "message"),
     [
         (("--codecs", "jpeg,gif"), 2, "unknown codec 'gif'; there are wmv, jpeg"),
-        (("--metrics", "psnr,vmaf"), 2, "unknown metric 'vmaf'"),
+        (("--metrics", "psnr,ssim"), 2, "unknown metric 'ssim'"),
         (("--metrics", "map"), 2, "need --detector"),
         (("--detector", "{text}"), 1, "not a usable ONNX network"),
         (("--detector", "{none}"), 1, "none.onnx"),

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wavenetmv.bench.results import detections_json, read_detections
+from wavenetmv.bench.detection_files import (
+    detections_json,
+    frame_detections_json,
+    read_detections,
+    read_frame_detections,
+)
 from wavenetmv.errors import InputError
 from wavenetmv.io import open_sink
 from wavenetmv.metrics import Pixels
@@ -80,6 +85,13 @@ class Entry:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
+    def frame_detections(self, kind: str) -> list[list[Detection]] | None:
+        """As `detections`, of a clip."""
+        try:
+            return read_frame_detections(self.root / self.detections_file(kind))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
     def keep_stream(self, data: bytes) -> None:
         _write(self.root / self.stream_file, data)
 
@@ -89,6 +101,10 @@ class Entry:
 
     def keep_detections(self, kind: str, detections: Sequence[Detection]) -> None:
         text = detections_json(detections)
+        _write(self.root / self.detections_file(kind), text.encode())
+
+    def keep_frame_detections(self, kind: str, frames: Sequence[Sequence[Detection]]) -> None:
+        text = frame_detections_json(frames)
         _write(self.root / self.detections_file(kind), text.encode())
 
 

@@ -24,7 +24,10 @@ _PERCENTILES = (2.5, 97.5)
 _LEAST_SHARE = 0.95
 # Below this share of the shorter curve a BD-rate says little about the rest of it.
 _LEAST_OVERLAP = 0.25
-_NAMES = {"psnr": "PSNR", "ms_ssim_db": "MS-SSIM", "map": "mAP", "agreement": "agreement"}
+_NAMES = {
+    "psnr": "PSNR", "ms_ssim_db": "MS-SSIM", "vmaf": "VMAF", "map": "mAP",
+    "agreement": "agreement",
+}  # fmt: skip
 
 
 def compare_all(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,23 @@ class Evaluation:
     map: float | None
     map50: float | None
     matches: tuple[_Matches, ...]
+
+    def by_clip(self, clips: Sequence[str]) -> Evaluation:
+        """The same result, resampled by whole clips: `clips` names that of each picture.
+
+        Frames of a clip are alike, so drawing them one by one would promise too much.
+        """
+        names = tuple(dict.fromkeys(clips))
+        place = np.array([names.index(name) for name in clips], np.intp)
+        matches = [
+            replace(
+                each,
+                picture=place[each.picture],
+                positives=np.bincount(place, each.positives, len(names)).astype(np.float64),
+            )
+            for each in self.matches
+        ]
+        return replace(self, pictures=names, matches=tuple(matches))
 
     def resampled(self, counts: Floats) -> Floats:
         """mAP@[.5:.95] [B] if each picture occurred `counts` [B, P] times; nan without objects.

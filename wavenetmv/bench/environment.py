@@ -14,6 +14,7 @@ _PACKAGES = (
     "torch", "numpy", "pillow", "pytorch-msssim", "onnxruntime", "pycocotools", "bjontegaard",
     "imageio-ffmpeg",
 )  # fmt: skip
+_BY_FFMPEG = {"jpegxl", "hevc", "av1", "vvc", "vtm", "x264", "x265", "svt-av1"}
 _CODEC_PACKAGES = {"bmshj2018": "compressai", "cheng2020": "compressai"}
 
 
@@ -34,7 +35,7 @@ def versions(codecs: Collection[str]) -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    if {"jpegxl", "hevc", "av1", "vvc", "vtm"} & set(codecs):
+    if _BY_FFMPEG & set(codecs):
         from wavenetmv.bench.codecs.ffmpeg import ffmpeg_version
 
         found["ffmpeg"] = ffmpeg_version()

@@ -79,10 +79,18 @@ def scope(results: Results) -> str:
     codecs = dict.fromkeys(point.codec for point in results.points)
     sizes = {(picture.width, picture.height) for picture in results.pictures}
     size = f" of {'x'.join(map(str, sizes.pop()))} pixels" if len(sizes) == 1 else ""
+    inputs = count(len(results.pictures), results.noun)
     return (
-        f"{count(len(codecs), 'codec')} on {count(len(results.pictures), 'picture')}{size}: "
+        f"{count(len(codecs), 'codec')} on {inputs}{_length(results)}{size}: "
         f"{joined([title_of(codec, results) for codec in codecs])}."
     )
+
+
+def _length(results: Results) -> str:
+    """What follows "3 clips": their lengths; nothing for pictures."""
+    lengths = {picture.frames for picture in results.pictures if picture.frames}
+    ends = sorted({min(lengths), max(lengths)}) if lengths else []
+    return f" of {' to '.join(map(str, ends))} frames" if ends else ""
 
 
 def headlines(results: Results) -> list[Headline]:

@@ -1,18 +1,21 @@
-"""One picture by one codec at one setting: coded, decoded, judged. Runs in worker processes."""
+"""One picture or clip by one codec at one setting: coded, decoded, judged. In worker processes."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from wavenetmv.bench.cache import Entry, entry_of, file_hash
 from wavenetmv.bench.codecs.base import Codec
 from wavenetmv.bench.codecs.registry import make_codec
-from wavenetmv.bench.jobs import Job, Plan, Source, pixels_of
+from wavenetmv.bench.jobs import Job, Plan, Source
 from wavenetmv.bench.results import PSNR_MAX, Row
-from wavenetmv.errors import WmvError
-from wavenetmv.metrics import bits_per_pixel, ms_ssim, psnr
+from wavenetmv.bench.vmaf import vmaf
+from wavenetmv.errors import InputError, WmvError
+from wavenetmv.metrics import Pixels, bits_per_pixel, ms_ssim, psnr
 
 if TYPE_CHECKING:
     from wavenetmv.bench.detectors import Detector
@@ -32,7 +35,10 @@ class Worker:
     def __call__(self, job: Job) -> Row:
         """What goes wrong with this picture, codec and setting is in the row's `error`."""
         source = job.source
-        row = Row(job.codec, job.setting.label, source.name, source.width, source.height)
+        row = Row(
+            job.codec, job.setting.label, source.name, source.width, source.height,
+            frames=source.frames,
+        )  # fmt: skip
         try:
             return self._original(row, source) if not job.codec else self._coded(row, job)
         except (WmvError, MemoryError) as error:
@@ -42,10 +48,9 @@ class Worker:
 
     def _original(self, row: Row, source: Source) -> Row:
         entry = entry_of(self._plan.out, "original", source.content, "", "")
-        kind, detector = self._detection()
-        if not self._plan.resume or entry.detections(kind) is None:
-            found = detector.detect(pixels_of(source.path), LEAST_SCORE)
-            entry.keep_detections(kind, found)
+        kind, _ = self._detection()
+        if not self._plan.resume or not _looked(entry, kind, source):
+            self._look(entry, source.pixels())
         return replace(row, detections_file=entry.detections_file(kind))
 
     def _coded(self, row: Row, job: Job) -> Row:
@@ -68,10 +73,10 @@ class Worker:
         return None if record is None or data is None else (record, data)
 
     def _encoded(self, codec: Codec, job: Job, entry: Entry) -> tuple[dict[str, Any], bytes]:
-        pixels = pixels_of(job.source.path)
+        pixels = job.source.pixels()
         started = time.perf_counter()
         data = codec.encode(pixels, job.setting)
-        seconds = time.perf_counter() - started
+        seconds = (time.perf_counter() - started) / (job.source.frames or 1)
         entry.keep_stream(data)
         command = codec.command(job.setting)
         return {"command": command, "file_bytes": len(data), "encode_s": seconds}, data
@@ -81,20 +86,30 @@ class Worker:
     ) -> None:
         """Decode if a measure of the decoded pixels is missing in `record`, and add it."""
         kind = self._detection()[0] if self._plan.detector else None
-        look = kind is not None and ("psnr" not in record or entry.detections(kind) is None)
-        compare = self._plan.ms_ssim and "ms_ssim" not in record
-        if "psnr" in record and not look and not compare:
+        look = kind is not None and ("psnr" not in record or not _looked(entry, kind, source))
+        wanted = {"ms_ssim": self._plan.ms_ssim, "vmaf": self._plan.vmaf}
+        missing = {name for name, wish in wanted.items() if wish and name not in record}
+        if "psnr" in record and not look and not missing:
             return
+        original = source.pixels()
         started = time.perf_counter()
         decoded = codec.decode(data, source.height, source.width)
-        record.setdefault("decode_s", time.perf_counter() - started)
-        original = pixels_of(source.path)
-        record.setdefault("psnr", min(psnr(original, decoded), PSNR_MAX))
-        if compare:
-            _one_thread()
-            record["ms_ssim"] = ms_ssim(original, decoded)
-        if look and kind is not None:
-            entry.keep_detections(kind, self._detection()[1].detect(decoded, LEAST_SCORE))
+        seconds = (time.perf_counter() - started) / (source.frames or 1)
+        if decoded.shape != original.shape:
+            raise InputError(f"pixels of {original.shape} expected, decoded {decoded.shape}")
+        record.setdefault("decode_s", seconds)
+        _compare(original, decoded, record, missing)
+        if look:
+            self._look(entry, decoded)
+
+    def _look(self, entry: Entry, pixels: Pixels) -> None:
+        """Keep what the detector finds in a picture, or in every frame of a clip."""
+        kind, detector = self._detection()
+        if pixels.ndim == 3:
+            entry.keep_detections(kind, detector.detect(pixels, LEAST_SCORE))
+        else:
+            found = [detector.detect(frame, LEAST_SCORE) for frame in pixels]
+            entry.keep_frame_detections(kind, found)
 
     def _find_in_stream(
         self, codec: Codec, entry: Entry, data: bytes, record: dict[str, Any]
@@ -114,9 +129,11 @@ class Worker:
         return replace(
             row,
             file_bytes=record["file_bytes"],
-            bpp=bits_per_pixel(record["file_bytes"], row.width, row.height),
+            bpp=bits_per_pixel(record["file_bytes"], row.width, row.height, row.frames or 1),
             psnr=record["psnr"],
+            frame_psnr=tuple(record["frame_psnr"]) if row.frames else None,
             ms_ssim=record["ms_ssim"] if self._plan.ms_ssim else None,
+            vmaf=record["vmaf"] if self._plan.vmaf else None,
             encode_s=record["encode_s"],
             decode_s=record["decode_s"],
             latents_s=record["latents_s"] if latents else None,
@@ -142,6 +159,32 @@ class Worker:
             kind = f"detections-{file_hash(self._plan.detector)[:12]}"
             self._detector = kind, OnnxDetector(self._plan.detector, threads=1)
         return self._detector
+
+
+def _looked(entry: Entry, kind: str, source: Source) -> bool:
+    """Whether the cache holds what the detector found."""
+    found = entry.detections(kind) if source.frames is None else entry.frame_detections(kind)
+    return found is not None
+
+
+def _compare(
+    original: Pixels, decoded: Pixels, record: dict[str, Any], missing: Collection[str]
+) -> None:
+    """Put PSNR and what is `missing` into `record`; of clips the means over their frames."""
+    clip = original.ndim == 4
+    pairs = list(zip(original, decoded, strict=True)) if clip else [(original, decoded)]
+    if "psnr" not in record:
+        each = [min(psnr(*pair), PSNR_MAX) for pair in pairs]
+        record["psnr"] = fmean(each)
+        if clip:
+            record["frame_psnr"] = each
+    if "ms_ssim" in missing:
+        _one_thread()
+        similar = [ms_ssim(*pair) for pair in pairs]
+        known = [value for value in similar if value is not None]
+        record["ms_ssim"] = fmean(known) if known else None
+    if "vmaf" in missing:
+        record["vmaf"] = vmaf(original, decoded)
 
 
 def _one_thread() -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from wavenetmv.bench.detection_files import read_detections, read_frame_detections
 from wavenetmv.bench.detection_metrics import Evaluation, evaluate
 from wavenetmv.bench.ground_truth import GroundTruth
-from wavenetmv.bench.results import DETECTION, DecodingPath, Point, Row, read_detections
+from wavenetmv.bench.results import DETECTION, DecodingPath, Point, Row
 from wavenetmv.metrics import decibels
+from wavenetmv.types import Detection
 
 PATHS: tuple[DecodingPath, ...] = ("pixels", "latents")
+_TIMES = ("encode_s", "decode_s")
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,31 @@ def evaluate_all(
     found: dict[tuple[str, DecodingPath, str], dict[str, Evaluation]] = {}
     for group in groups:
         for path in PATHS:
-            files = {row.picture: _detections_file(row, path) for row in group}
-            if tasks and all(files.values()):
-                detections = {
-                    name: read_detections(folder / file) for name, file in files.items() if file
-                }
+            if tasks and all(_detections_file(row, path) for row in group):
                 found[group[0].codec, path, group[0].setting] = {
-                    task.measures[0]: evaluate(task.truth, detections) for task in tasks
+                    task.measures[0]: _evaluate(task, group, folder, path) for task in tasks
                 }
     return found
+
+
+def _evaluate(task: Task, group: Sequence[Row], folder: Path, path: DecodingPath) -> Evaluation:
+    seen = [detections_of(row, folder, path) for row in group]
+    done = evaluate(task.truth, {name: found for each in seen for name, found in each.items()})
+    clips = [row.picture for row, each in zip(group, seen, strict=True) for _ in each]
+    return done.by_clip(clips) if group[0].frames else done
+
+
+def detections_of(
+    row: Row, folder: Path, path: DecodingPath = "pixels"
+) -> dict[str, list[Detection]]:
+    """What was found, by the name of the picture, or of each frame; empty where nobody looked."""
+    file = _detections_file(row, path)
+    if file is None:
+        return {}
+    if row.frames is None:
+        return {row.picture: read_detections(folder / file)}
+    frames = read_frame_detections(folder / file)
+    return {f"{row.picture} {number}": found for number, found in enumerate(frames)}
 
 
 def _detections_file(row: Row, path: DecodingPath) -> str | None:
@@ -96,14 +115,17 @@ def _point(group: Sequence[Row], path: DecodingPath, measures: Mapping[str, floa
             decode_s=_mean([row.latents_s for row in group]),
         )  # fmt: skip
     similarity = _mean([row.ms_ssim for row in group])
+    encode_s, decode_s = (_mean([getattr(row, n) for row in group]) for n in _TIMES)
+    clips = first.frames is not None
     return Point(
         first.codec, first.setting, bpp,
         psnr=_mean([row.psnr for row in group]),
         ms_ssim=similarity,
         ms_ssim_db=None if similarity is None else decibels(similarity),
-        encode_s=_mean([row.encode_s for row in group]),
-        decode_s=_mean([row.decode_s for row in group]),
-        pictures=len(group), tasks=tasks,
+        encode_s=encode_s, decode_s=decode_s, pictures=len(group), tasks=tasks,
+        vmaf=_mean([row.vmaf for row in group]),
+        encode_fps=1 / encode_s if clips and encode_s else None,
+        decode_fps=1 / decode_s if clips and decode_s else None,
     )  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from wavenetmv.bench.codecs.base import Codec, Setting, even_choice
 from wavenetmv.bench.codecs.registry import make_codec
 from wavenetmv.bench.ground_truth import GroundTruth
-from wavenetmv.bench.jobs import Job, Plan, Source, pixels_of, source_of
+from wavenetmv.bench.jobs import Job, Plan, Source, clip_of, clip_source_of, pixels_of, source_of
 from wavenetmv.bench.request import Request
+from wavenetmv.bench.vmaf import has_vmaf
 from wavenetmv.errors import InputError, UsageFault, WmvError
 
 ORIGINAL = ""  # in place of a codec: the detector on the pictures as they are
@@ -22,6 +23,7 @@ class Prepared:
 
     codecs       those that run here, by name, in the order asked for
     sources      the pictures that can be read
+    further      codecs that the others are held against besides `anchor`
     annotations  None without
     jobs         the originals' first, then picture by picture
     unavailable  why a codec was left out, by its name
@@ -34,6 +36,7 @@ class Prepared:
     codecs: Mapping[str, Codec]
     sources: Sequence[Source]
     anchor: str
+    further: Sequence[str]
     annotations: GroundTruth | None
     jobs: Sequence[Job]
     unavailable: Mapping[str, str]
@@ -62,23 +65,36 @@ def prepare(request: Request) -> Prepared:
         names = [source.name for source in sources]
         annotations = GroundTruth.from_annotations(request.annotations, names)
     codecs, unavailable = _codecs(request)
-    if request.anchor in unavailable:
-        raise InputError(f"the anchor {request.anchor} cannot run: {unavailable[request.anchor]}")
+    for anchor in (request.anchor, *request.further):
+        if anchor in unavailable:
+            raise InputError(f"the anchor {anchor} cannot run: {unavailable[anchor]}")
     latents, notes = _latents(request, codecs)
+    vmaf = "vmaf" in request.metrics and has_vmaf()
+    if "vmaf" in request.metrics and not vmaf:
+        notes.append("VMAF is left out: this ffmpeg was built without libvmaf")
+    anchor = request.anchor or _default_anchor(list(codecs), request.video)
     plan = Plan(
         request.out, request.options, request.resume, "ms-ssim" in request.metrics,
-        request.detector if request.detects else None, latents,
+        vmaf, request.detector if request.detects else None, latents,
     )  # fmt: skip
     jobs = _jobs(request, codecs, sources)
     return Prepared(
-        request, plan, codecs, sources, request.anchor or _default_anchor(list(codecs)),
-        annotations, jobs, unavailable, unreadable, notes,
+        request, plan, codecs, sources, anchor, _further(request, codecs, anchor), annotations,
+        jobs, unavailable, unreadable, notes,
     )  # fmt: skip
 
 
-def _default_anchor(codecs: Sequence[str]) -> str:
+def _default_anchor(codecs: Sequence[str], video: bool) -> str:
     others = [name for name in codecs if name != "wmv"] or codecs
-    return "vvc" if "vvc" in others else others[0]
+    usual = "x264" if video else "vvc"
+    return usual if usual in others else others[0]
+
+
+def _further(request: Request, codecs: Mapping[str, Codec], anchor: str) -> list[str]:
+    """Those asked for; on clips our own codec with every frame alone, if no anchor was named."""
+    usual = ["wmv-intra"] if request.video and not request.anchor else []
+    named = request.further or [name for name in usual if name in codecs]
+    return [name for name in named if name != anchor]
 
 
 def _check_libraries(request: Request) -> None:
@@ -100,15 +116,19 @@ def _check_detector(request: Request) -> None:
 
 
 def _sources(request: Request) -> tuple[list[Source], list[str]]:
-    pixels_of.cache_clear()  # files may have changed since another benchmark read them
+    for cached in (pixels_of, clip_of):
+        cached.cache_clear()  # files may have changed since another benchmark read them
     sources, unreadable = [], []
     for name, path in request.pictures.items():
         try:
-            sources.append(source_of(name, path))
+            if request.video:
+                sources.append(clip_source_of(name, path, request.frames))
+            else:
+                sources.append(source_of(name, path))
         except WmvError as error:
             unreadable.append(str(error))
     if not sources:
-        raise InputError(unreadable[0] if unreadable else "no pictures to measure")
+        raise InputError(unreadable[0] if unreadable else "nothing to measure")
     return sources, unreadable
 
 

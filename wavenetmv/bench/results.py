@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 from wavenetmv.bench.published import PublishedCurve
 from wavenetmv.errors import InputError
-from wavenetmv.types import Detection
 
 # A picture that comes back without any error would have infinite PSNR and spoil every mean.
 PSNR_MAX = 100.0
@@ -31,6 +30,7 @@ MEASURES = {
     "psnr": "PSNR (dB)",
     "ms_ssim": "MS-SSIM",
     "ms_ssim_db": "MS-SSIM (dB)",
+    "vmaf": "VMAF",
     "map": "mAP@[.5:.95]",
     "map50": "mAP50",
     "relative_map": "mAP / mAP(original)",
@@ -42,19 +42,23 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One picture by one codec at one setting.
+    """One picture or clip by one codec at one setting.
 
     setting           as text: "q30", "crf28", "lambda 512"; settings of a codec rise in rate
-    bpp               8 * file_bytes / (width * height)
-    psnr              dB on RGB, at most PSNR_MAX
-    ms_ssim           0..1; None below 161 pixels a side
-    encode_s, decode_s, latents_s   seconds to bytes, to pixels, to detections without pixels
+    bpp               8 * file_bytes / (width * height), of a clip also by its frames
+    psnr              dB on RGB, at most PSNR_MAX; of a clip the mean of `frame_psnr`
+    ms_ssim           0..1; None below 161 pixels a side; of a clip the mean over its frames
+    encode_s, decode_s, latents_s   seconds to bytes, to pixels, to detections without pixels;
+                      of a clip for each frame
     detections_file   the detector's result on the decoded pixels (`read_detections`)
     latents_file      detections from the stream itself, without pixels
     stream_file       the coded bytes
-    decoded_file      decoded pixels as PNG; of the pictures to show only
+    decoded_file      decoded pixels as PNG; of the pictures to show only, of clips one frame
     top1              the classifier's first label equals the one on the original
     error             what went wrong, in one line; "" if fine, else all measures are None
+    frames            of a clip, None for a picture
+    frame_psnr        dB of each frame in order: a drift from frame to frame shows here
+    vmaf              0..100, of clips only
     """
 
     codec: str
@@ -75,6 +79,9 @@ class Row:
     decoded_file: str | None = None
     top1: bool | None = None
     error: str = ""
+    frames: int | None = None
+    frame_psnr: tuple[float, ...] | None = None
+    vmaf: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ class Point:
     ms_ssim_db  decibels of the mean, as published curves have it
     path      "latents" for detections from the stream itself: no pixels, so no PSNR; decode_s
               is then the time from bytes to detections
-    pictures  how many pictures the means are of
+    pictures  how many pictures or clips the means are of
+    encode_fps, decode_fps  frames per second, of clips
     tasks     per task ("detection") the measures of TASK_MEASURES, None where not taken
     """
 
@@ -99,6 +107,9 @@ class Point:
     path: DecodingPath = "pixels"
     pictures: int = 0
     tasks: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    vmaf: float | None = None
+    encode_fps: float | None = None
+    decode_fps: float | None = None
 
     def measure(self, name: str) -> float | None:
         """A quality by its name in MEASURES; None where it was not taken."""
@@ -140,13 +151,17 @@ class Weights:
 
 @dataclass(frozen=True)
 class PictureInfo:
-    """An input; `shown` pictures have decoded_file in their rows, for viewing side by side."""
+    """An input; `shown` pictures have decoded_file in their rows, for viewing side by side.
+
+    frames  of a clip, None for a picture
+    """
 
     name: str
     width: int
     height: int
     shown: bool = False
     detections_file: str | None = None  # the detector's result on the original
+    frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +173,7 @@ class Results:
     machine     processor, cores, system, ...; versions: of every program and library used
     date        ISO 8601, UTC; command: what was typed; jobs: processes that ran side by side
     detector    file name and hash of the network on pixels, "" without
+    further     comparisons with codecs other than `anchor`
     baseline    detection measures of the original pictures (map, map50), empty without labels
     failures    one line per codec or row that failed; notes: one line each, for the reader
     """
@@ -178,9 +194,15 @@ class Results:
     rows: tuple[Row, ...] = ()
     points: tuple[Point, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    further: tuple[Comparison, ...] = ()
     published: Mapping[str, PublishedCurve] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def noun(self) -> str:
+        """What was coded: "picture" or "clip"."""
+        return "clip" if any(picture.frames for picture in self.pictures) else "picture"
 
     def curve(self, codec: str, metric: str, path: DecodingPath = "pixels") -> list[Point]:
         """The codec's points that have this measure, in order of rate."""
@@ -193,7 +215,9 @@ def save(results: Results, folder: Path) -> None:
     text = json.dumps(asdict(results), indent=1, allow_nan=False, ensure_ascii=False)
     (folder / "results.json").write_text(text + "\n", encoding="utf-8")
     _write_csv(folder / "results.csv", [_flat(point) for point in results.points])
-    _write_csv(folder / "pictures.csv", [asdict(row) for row in results.rows])
+    # A list in a cell would be of no use; it is in results.json.
+    rows = [{k: v for k, v in asdict(row).items() if k != "frame_psnr"} for row in results.rows]
+    _write_csv(folder / "pictures.csv", rows)
 
 
 def load(path: Path) -> Results:
@@ -212,14 +236,21 @@ def _from_record(record: dict[str, Any]) -> Results:
     return Results(
         weights=Weights(**weights) if weights else None,
         pictures=tuple(PictureInfo(**entry) for entry in record.pop("pictures")),
-        rows=tuple(Row(**entry) for entry in record.pop("rows")),
+        rows=tuple(_row(entry) for entry in record.pop("rows")),
         points=tuple(Point(**entry) for entry in record.pop("points")),
         comparisons=tuple(Comparison(**entry) for entry in record.pop("comparisons")),
+        # Not in files of before there were several anchors.
+        further=tuple(Comparison(**entry) for entry in record.pop("further", ())),
         published={k: _published(entry) for k, entry in record.pop("published").items()},
         failures=tuple(record.pop("failures")),
         notes=tuple(record.pop("notes")),
         **record,
     )
+
+
+def _row(entry: dict[str, Any]) -> Row:
+    frames = entry.pop("frame_psnr", None)
+    return Row(**entry, frame_psnr=None if frames is None else tuple(frames))
 
 
 def _published(entry: dict[str, Any]) -> PublishedCurve:
@@ -237,19 +268,3 @@ def _write_csv(path: Path, records: Sequence[dict[str, Any]]) -> None:
         writer = csv.DictWriter(sink, list(records[0]) if records else ["codec"])
         writer.writeheader()
         writer.writerows(records)
-
-
-def detections_json(detections: Sequence[Detection]) -> str:
-    return json.dumps([asdict(found) for found in detections])
-
-
-def write_detections(path: Path, detections: Sequence[Detection]) -> None:
-    path.write_text(detections_json(detections), encoding="utf-8")
-
-
-def read_detections(path: Path) -> list[Detection]:
-    """What `write_detections` wrote: scores down to 0.01, boxes x1, y1, x2, y2 in pixels."""
-    return [
-        Detection(entry["class_id"], entry["label"], entry["score"], tuple(entry["box"]))
-        for entry in json.loads(path.read_text(encoding="utf-8"))
-    ]

@@ -23,7 +23,7 @@ from wavenetmv.bench.findings import losses, scope, subject_of
 from wavenetmv.bench.plots import Plot, make_plots, save_plots
 from wavenetmv.bench.results import Results, load
 from wavenetmv.bench.results_tables import (
-    bd_rate_table,
+    bd_rate_tables,
     escaped,
     methods_table,
     points_table,
@@ -35,7 +35,7 @@ from wavenetmv.errors import InputError, UsageFault, WmvError
 BEGIN = "<!-- begin of the part that `make results` writes -->"
 END = "<!-- end of the part that `make results` writes -->"
 _FOLDERS = re.compile(r"(?<![\w.~:/])/(?:[^/\s]+/)+")  # of absolute paths within a text
-_COMMAND = "make results KODAK=DIR COCO=DIR DETECTOR=FILE.onnx"
+_COMMAND = "make results KODAK=DIR COCO=DIR DETECTOR=FILE.onnx [VIDEO=DIR]"
 
 
 def write_document(sources: list[Path], out: Path, plots: Path) -> None:
@@ -101,10 +101,10 @@ def generated(
     parts = [
         "## Benchmarks\n",
         f"`{_COMMAND}` runs what follows and writes this part. Bytes are whole files, header "
-        "included; measures are means over pictures, on decoded 8-bit RGB; BD-rates use PCHIP "
-        "on log rate over the common range, negative is better, in brackets 95% intervals by "
-        "bootstrap over pictures. Times mean something as ratios within one table only. Dashed "
-        "curves in the plots were published by others and are not measured here.\n",
+        "included; measures are means over pictures or frames, on decoded 8-bit RGB; BD-rates use "
+        "PCHIP on log rate over the common range, negative is better, in brackets 95% intervals by "
+        "bootstrap over pictures or clips. Times mean something as ratios within one table only. "
+        "Dashed curves in the plots were published by others and are not measured here.\n",
         *(
             _benchmark(name, results, drawings[name], folder)
             for name, results in benchmarks.items()
@@ -117,7 +117,7 @@ def generated(
 
 def _benchmark(name: str, results: Results, drawings: list[Plot], folder: str) -> str:
     parts = [f"### {escaped(name)}\n", f"{escaped(scope(results))}\n", _circumstances(results)]
-    if text := bd_rate_table(results):
+    if text := bd_rate_tables(results):
         parts.append(text)
     parts += [
         f"![{escaped(plot.title)}]({quote(f'{folder}/{name}-{plot.name}.svg')})\n"

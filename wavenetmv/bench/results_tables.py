@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from wavenetmv.bench.findings import metrics_of, standings
 from wavenetmv.bench.results import MEASURES, Comparison, Point, Results
 from wavenetmv.bench.wording import MISSING, duration, number, percent, quality_name, title_of
 
 _TIMES = {"encode_s": "encode", "decode_s": "decode"}
+_SPEEDS = {"encode_fps": "encode fps", "decode_fps": "decode fps"}
 _METHOD_COLUMNS = ("method", "setting", "PSNR (dB)", "MS-SSIM", "BPP", "AI accuracy")
 
 
@@ -24,6 +26,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: i
     marks = ["---" if place < numbers_from else "---:" for place in range(len(columns))]
     lines = [columns, marks, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def bd_rate_tables(results: Results) -> str:
+    """`bd_rate_table` for every anchor, the main one first; "" without comparisons."""
+    others = {c.anchor: tuple(f for f in results.further if f.anchor == c.anchor)
+              for c in results.further}  # fmt: skip
+    further = (replace(results, anchor=a, comparisons=c) for a, c in others.items())
+    return "\n".join(filter(None, map(bd_rate_table, (results, *further))))
 
 
 def bd_rate_table(results: Results) -> str:
@@ -58,7 +68,7 @@ def _change(comparison: Comparison | None) -> str:
 
 def points_table(results: Results) -> str:
     """All points with every measure that was taken."""
-    measures = {"bpp": "bpp", **MEASURES, **_TIMES}
+    measures = {"bpp": "bpp", **MEASURES, **_TIMES, **_SPEEDS}
     used = [m for m in measures if any(p.measure(m) is not None for p in results.points)]
     rows = [
         [

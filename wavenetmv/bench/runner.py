@@ -1,4 +1,4 @@
-"""The whole benchmark: pictures x codecs x settings to `Results`."""
+"""The whole benchmark: pictures or clips x codecs x settings to `Results`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from wavenetmv.bench.comparisons import compare_all
 from wavenetmv.bench.detection_metrics import evaluate
 from wavenetmv.bench.ground_truth import PSEUDO_TRUTH_SCORE, GroundTruth
 from wavenetmv.bench.jobs import Job
-from wavenetmv.bench.points import Task, complete_rows, evaluate_all, make_points
+from wavenetmv.bench.points import (
+    Task,
+    complete_rows,
+    detections_of,
+    evaluate_all,
+    make_points,
+)
 from wavenetmv.bench.preparation import ORIGINAL, Prepared
 from wavenetmv.bench.published import published_kodak
 from wavenetmv.bench.request import METRICS
-from wavenetmv.bench.results import PictureInfo, Results, Row, Weights, read_detections
+from wavenetmv.bench.results import PictureInfo, Results, Row, Weights
 from wavenetmv.bench.showing import choose_shown, with_decoded
 from wavenetmv.bench.workers import run_jobs
 
@@ -44,6 +50,11 @@ def run(prepared: Prepared, begins: Callable[[Job], None]) -> Results:
         rows=tuple(rows),
         points=tuple(make_points(every, tasks, evaluations)),
         comparisons=tuple(compare_all(groups, evaluations, prepared.anchor, metrics)),
+        further=tuple(
+            comparison
+            for anchor in prepared.further
+            for comparison in compare_all(groups, evaluations, anchor, metrics)
+        ),
         failures=tuple(_failures(prepared, [*originals.values(), *rows])),
         notes=(*prepared.notes, *notes, *_cautions(prepared, rows)),
     )
@@ -62,7 +73,7 @@ def _with_original(row: Row, originals: Mapping[str, Row]) -> Row:
     original = originals.get(row.picture)
     if original is None or not original.error or row.error:
         return row
-    blank = Row(row.codec, row.setting, row.picture, row.width, row.height)
+    blank = Row(row.codec, row.setting, row.picture, row.width, row.height, frames=row.frames)
     return replace(blank, error=f"the detector failed on the original: {original.error}")
 
 
@@ -70,9 +81,9 @@ def _tasks(prepared: Prepared, originals: Mapping[str, Row]) -> tuple[list[Task]
     """What detections are judged against, and notes."""
     folder, metrics = prepared.request.out, prepared.request.metrics
     detections = {
-        name: read_detections(folder / row.detections_file)
-        for name, row in originals.items()
-        if row.detections_file
+        name: found
+        for row in originals.values()
+        for name, found in detections_of(row, folder).items()
     }
     tasks, notes = [], []
     if prepared.annotations is not None and detections:
@@ -119,13 +130,10 @@ def _circumstances(prepared: Prepared) -> Results:
 
 
 def _weights(prepared: Prepared) -> Weights | None:
-    if "wmv" not in prepared.codecs:
-        return None
     from wavenetmv.bench.codecs.wmv import WmvCodec
 
-    codec = prepared.codecs["wmv"]
-    assert isinstance(codec, WmvCodec)
-    return Weights(codec.weights.name, codec.weights.sha256)
+    own = [codec for codec in prepared.codecs.values() if isinstance(codec, WmvCodec)]
+    return Weights(own[0].weights.name, own[0].weights.sha256) if own else None
 
 
 def _picture(
@@ -133,7 +141,7 @@ def _picture(
 ) -> list[PictureInfo]:
     files = {name: row.detections_file for name, row in originals.items()}
     return [
-        PictureInfo(s.name, s.width, s.height, s.name in shown, files.get(s.name))
+        PictureInfo(s.name, s.width, s.height, s.name in shown, files.get(s.name), s.frames)
         for s in prepared.sources
     ]
 
@@ -158,5 +166,6 @@ def _cautions(prepared: Prepared, rows: Sequence[Row]) -> list[str]:
         notes.append(f"times were taken while {prepared.request.jobs} jobs ran side by side")
     small = {row.picture for row in rows if not row.error and row.ms_ssim is None}
     if prepared.plan.ms_ssim and small:
-        notes.append(f"MS-SSIM leaves out {len(small)} pictures with a side under 161 pixels")
+        kind = "clips" if prepared.request.video else "pictures"
+        notes.append(f"MS-SSIM leaves out {len(small)} {kind} with a side under 161 pixels")
     return notes

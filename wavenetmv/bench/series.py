@@ -52,7 +52,7 @@ def series_of(
     if metric in DETECTION_METRICS:
         return _detection_series(groups, evaluations, path, metric)
     name = "ms_ssim" if metric == "ms_ssim_db" else metric
-    # Small pictures have no MS-SSIM.
+    # Small pictures have no MS-SSIM, nor VMAF.
     missing = {row.picture for g in groups for row in g if getattr(row, name) is None}
     kept = [[row for row in group if row.picture not in missing] for group in groups]
     if not kept or not kept[0]:

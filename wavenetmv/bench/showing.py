@@ -1,4 +1,4 @@
-"""Decoded pictures for the eye: a few inputs, at the settings that are compared side by side."""
+"""Decoded pictures for the eye: a few inputs (of clips one frame), at settings side by side."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from wavenetmv.bench.codecs.base import Codec
+from wavenetmv.bench.jobs import shown_part
 from wavenetmv.bench.report.pictures import matched_rows
 from wavenetmv.bench.results import Row
 from wavenetmv.io import open_sink
@@ -38,9 +39,9 @@ def _decoded(row: Row, codec: Codec, folder: Path) -> Row:
     assert row.stream_file is not None
     name = f"{row.stream_file}.png"
     if not (folder / name).exists():
-        pixels = codec.decode((folder / row.stream_file).read_bytes(), row.height, row.width)
+        decoded = codec.decode((folder / row.stream_file).read_bytes(), row.height, row.width)
         sink = io.BytesIO()
-        Image.fromarray(pixels).save(sink, "PNG", compress_level=1)
+        Image.fromarray(shown_part(decoded)).save(sink, "PNG", compress_level=1)
         with open_sink(folder / name, force=True) as file:
             file.write(sink.getvalue())
     return replace(row, decoded_file=name)

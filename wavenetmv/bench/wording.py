@@ -12,7 +12,9 @@ MISSING = "\N{EN DASH}"  # a number that was not taken
 _MINUS = "\N{MINUS SIGN}"
 _QUALITY = {"map": "mAP", "agreement": "agreement"}
 # Digits after the point by measure.
-_DIGITS = {"psnr": 2, "ms_ssim": 4, "ms_ssim_db": 2, "bpp": 4}
+_DIGITS = {
+    "psnr": 2, "ms_ssim": 4, "ms_ssim_db": 2, "vmaf": 2, "bpp": 4, "encode_fps": 1, "decode_fps": 1
+}  # fmt: skip
 
 
 def title_of(codec: str, results: Results, path: DecodingPath = "pixels") -> str:

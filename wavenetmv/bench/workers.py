@@ -102,5 +102,6 @@ def _dead(job: Job) -> Row:
     source = job.source
     return Row(
         job.codec, job.setting.label, source.name, source.width, source.height,
+        frames=source.frames,
         error="the process that worked on this died; was there enough memory?",
     )  # fmt: skip

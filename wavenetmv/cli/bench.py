@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavenetmv.cli import options, render
+from wavenetmv.cli.bench_input import (
+    checkpoints_of,
+    default_metrics,
+    find_inputs,
+    names,
+    names_videos,
+    weights_file,
+)
 from wavenetmv.cli.bench_output import show_json, show_tables
-from wavenetmv.cli.items import find
 from wavenetmv.cli.progress import progress
 from wavenetmv.errors import InputError, UsageFault
 
@@ -27,15 +34,16 @@ Codecs = Annotated[
     str | None,
     typer.Option(
         show_default="all", metavar="A,B,...",
-        help="wmv, jpeg, webp, jpeg2000, jpegxl, hevc, av1, avif, vvc, vtm, bmshj2018, cheng2020.",
+        help="wmv, jpeg, webp, jpeg2000, jpegxl, hevc, av1, avif, vvc, vtm, bmshj2018, cheng2020;"
+        " of video wmv, wmv-intra, x264, x265, svt-av1, vvc.",
     ),
 ]  # fmt: skip
 Metrics = Annotated[
     str | None,
     typer.Option(
         show_default="psnr, ms-ssim and what the other options allow", metavar="A,B,...",
-        help="psnr, ms-ssim, map (detection against --annotations), agreement (against the"
-        " detector's own result on the original).",
+        help="psnr, ms-ssim, vmaf (of video), map (detection against --annotations), agreement"
+        " (against the detector's own result on the original).",
     ),
 ]  # fmt: skip
 Annotations = Annotated[
@@ -47,9 +55,10 @@ Detector = Annotated[
 Anchor = Annotated[
     str | None,
     typer.Option(
-        show_default="vvc, else the first", help="Codec that the others are held against."
+        show_default="vvc, of video x264,wmv-intra, else the first", metavar="A[,B,...]",
+        help="Codec that the others are held against; further ones have tables of their own.",
     ),
-]
+]  # fmt: skip
 Points = Annotated[
     int | None, typer.Option(min=1, show_default="all", help="Settings per codec, evenly chosen.")
 ]
@@ -67,13 +76,36 @@ Resume = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Points and comparisons as one JSON object on stdout.")
 ]
+Video = Annotated[
+    bool,
+    typer.Option(
+        "--video", help="A folder of pictures is a clip; not needed where a video file is named."
+    ),
+]
+Frames = Annotated[
+    int | None, typer.Option(min=1, show_default="all", help="Of each clip, from its beginning.")
+]
+Gop = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        show_default="32",
+        help="Frames from one intra frame of a video to the next, at most.",
+    ),
+]
+InterWeights = Annotated[
+    Path | None,
+    typer.Option(help="A weights file for wmv's inter frames; else the shipped weights."),
+]
 Published = Annotated[
     str | None, typer.Option(metavar="kodak", help="Draw the curves published for these pictures.")
 ]
 
 
 def bench(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Pictures or folders.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT", help="Pictures, videos or folders.")
+    ],
     codecs: Codecs = None,
     metrics: Metrics = None,
     annotations: Annotations = None,
@@ -85,6 +117,10 @@ def bench(
         Path | None,
         typer.Option(help="A weights file or checkpoint for wmv; else the shipped weights."),
     ] = None,
+    video: Video = False,
+    frames: Frames = None,
+    gop: Gop = None,
+    inter_weights: InterWeights = None,
     out: Annotated[Path, typer.Option(help="Results, plots, report and cache.")] = Path(
         "wmv-bench"
     ),
@@ -95,7 +131,7 @@ def bench(
     quiet: options.Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Compare codecs on your own pictures: real files, rates, qualities, detections, times.
+    """Compare codecs on your own pictures or videos: real files, rates, qualities, objects, times.
 
     Writes results.csv, results.json, plots and report.html into OUT. Ctrl-C keeps what is
     done; the same command goes on from there.
@@ -108,18 +144,26 @@ def bench(
     from wavenetmv.bench.codecs.registry import default_names
     from wavenetmv.bench.preparation import prepare
     from wavenetmv.bench.request import Request
-    from wavenetmv.io import READABLE_SUFFIXES
+    from wavenetmv.types import GOP_DEFAULT
 
-    found = find(inputs, READABLE_SUFFIXES)
+    video = video or names_videos(inputs)
+    if gop and not video:
+        raise UsageFault("--gop is for video; --video makes a clip of a folder of pictures")
+    found = find_inputs(inputs, video)
     with _folder(out):
-        trained = CodecOptions(_weights_file(weights, out), _checkpoints(checkpoints or []))
+        trained = CodecOptions(
+            weights_file(weights, out), checkpoints_of(checkpoints or []),
+            (gop or GOP_DEFAULT) if video else None, inter_weights,
+        )  # fmt: skip
+        main_anchor, *further = names(anchor) or [""]
         request = Request(
-            pictures={name: Path(path) for name, path in found.items()},
-            codecs=_names(codecs) or default_names(),
-            metrics=_names(metrics) or _default_metrics(annotations, detector),
-            out=out, annotations=annotations, detector=detector, anchor=anchor or "",
-            points=points, options=trained, jobs=jobs, resume=resume,
-            published=published is not None, command=shlex.join(["wmv", *sys.argv[1:]]),
+            pictures=found,
+            codecs=names(codecs) or default_names(video),
+            metrics=names(metrics) or default_metrics(annotations, detector, video),
+            out=out, annotations=annotations, detector=detector, anchor=main_anchor,
+            further=further, frames=frames, points=points, options=trained, jobs=jobs,
+            resume=resume, published=published is not None,
+            command=shlex.join(["wmv", *sys.argv[1:]]),
         )  # fmt: skip
         prepared = prepare(request)
         for line in prepared.left_out:
@@ -133,7 +177,7 @@ def bench(
     elif not quiet:
         show_tables(results, out)
     # Codecs that only the default list names may be missing: few users have them all.
-    asked = {"wmv", *_names(codecs), *trained.checkpoints}
+    asked = {"wmv", *names(codecs), *trained.checkpoints}
     missing = asked & set(prepared.unavailable)
     if missing or prepared.unreadable or any(row.error for row in results.rows):
         raise typer.Exit(1)
@@ -154,7 +198,6 @@ def _run(prepared: Prepared, quiet: bool) -> Results:
 
 def _write(results: Results, prepared: Prepared) -> None:
     """Numbers first: they are kept if drawing fails."""
-    from wavenetmv.bench.jobs import pixels_of
     from wavenetmv.bench.plots import draw_all
     from wavenetmv.bench.report import comparison_pictures, write_report
     from wavenetmv.bench.results import save
@@ -162,9 +205,9 @@ def _write(results: Results, prepared: Prepared) -> None:
     out = prepared.request.out
     save(results, out)
     draw_all(results, out)
-    paths = prepared.request.pictures
+    sources = {source.name: source for source in prepared.sources}
     write_report(
-        results, out, comparison_pictures(results, out, lambda name: pixels_of(paths[name]))
+        results, out, comparison_pictures(results, out, lambda name: sources[name].shown())
     )
 
 
@@ -180,31 +223,3 @@ def _folder(out: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             out.rmdir()
-
-
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
-
-
-def _default_metrics(annotations: Path | None, detector: Path | None) -> list[str]:
-    labelled = ["map"] if annotations else []
-    return ["psnr", "ms-ssim", *labelled, *(["agreement"] if detector else [])]
-
-
-def _checkpoints(given: Sequence[str]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for text in given:
-        name, _, path = text.partition("=")
-        if name not in ("bmshj2018", "cheng2020") or not path:
-            raise UsageFault(f"--checkpoint {text}: expected bmshj2018=FILE or cheng2020=FILE")
-        found.setdefault(name, []).append(Path(path))
-    return found
-
-
-def _weights_file(given: Path | None, out: Path) -> Path | None:
-    """Made from a checkpoint of training if it is one; beside the cache, for later runs."""
-    if given is None or given.suffix == ".safetensors":
-        return given
-    from wavenetmv.training.export import export
-
-    return export(given, out)[0]

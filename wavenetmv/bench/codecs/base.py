@@ -18,6 +18,7 @@ CODEC_NAMES = (
     "wmv", "jpeg", "webp", "jpeg2000", "jpegxl", "hevc", "av1", "avif", "vvc", "vtm",
     "bmshj2018", "cheng2020",
 )  # fmt: skip
+VIDEO_CODEC_NAMES = ("wmv", "wmv-intra", "x264", "x265", "svt-av1", "vvc")
 
 
 class Setting(NamedTuple):
@@ -31,18 +32,24 @@ class Setting(NamedTuple):
 class CodecOptions:
     """What the user says about codecs.
 
-    weights      a weights file for wmv, None for the shipped ones
-    checkpoints  trained models by codec name, from low to high rate
+    weights        a weights file for wmv, None for the shipped ones
+    checkpoints    trained models by codec name, from low to high rate
+    gop            of clips: frames from one intra frame to the next, at most; None: pictures
+    inter_weights  of wmv's inter frames, None for the shipped ones
     """
 
     weights: Path | None = None
     checkpoints: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    gop: int | None = None
+    inter_weights: Path | None = None
 
 
 class Codec(ABC):
     """Pixels uint8 [H, W, 3] to the bytes of a file and back, on one thread.
 
-    name      one of CODEC_NAMES; `title` is for people
+    Codecs for video do the same with clips, uint8 [T, H, W, 3].
+
+    name      one of CODEC_NAMES or VIDEO_CODEC_NAMES; `title` is for people
     suffix    of its files, ".webp"
     settings  from low to high rate, over the range that the codec is used in
     """
@@ -62,9 +69,9 @@ class Codec(ABC):
 
     @abstractmethod
     def decode(self, data: bytes, height: int, width: int) -> Pixels:
-        """uint8 [height, width, 3], the size of the picture that was encoded.
+        """uint8 [height, width, 3], or [T, height, width, 3] of a clip, as it was encoded.
 
-        Raises InputError when the decoder gives no such picture.
+        Raises InputError when the decoder gives no such pixels.
         """
 
     def describe(self) -> str:
@@ -98,6 +105,10 @@ def even_choice(settings: Sequence[Setting], count: int | None) -> list[Setting]
 
 
 def pad_to_multiple(pixels: Pixels, multiple: int) -> Pixels:
-    """Repeat the last row and column until both sides are multiples of `multiple`."""
-    bottom, right = (-side % multiple for side in pixels.shape[:2])
-    return np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
+    """Repeat the last row and column until both sides are multiples of `multiple`.
+
+    pixels [..., H, W, 3]
+    """
+    bottom, right = (-side % multiple for side in pixels.shape[-3:-1])
+    whole = ((0, 0),) * (pixels.ndim - 3)
+    return np.pad(pixels, (*whole, (0, bottom), (0, right), (0, 0)), mode="edge")

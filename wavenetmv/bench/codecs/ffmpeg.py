@@ -7,6 +7,7 @@ perceptual mode run without it: their pictures are judged by PSNR and by a detec
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ from wavenetmv.metrics import Pixels
 
 TIMEOUT_S = 3600
 _FILTER = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
-_TO_YUV = f"scale=in_range=full:out_range=full:out_color_matrix=bt709:{_FILTER}"
-_TO_RGB = f"scale=in_range=full:in_color_matrix=bt709:out_range=full:{_FILTER}"
+TO_YUV = f"scale=in_range=full:out_range=full:out_color_matrix=bt709:{_FILTER}"
+TO_RGB = f"scale=in_range=full:in_color_matrix=bt709:out_range=full:{_FILTER}"
 _COLOUR = (
     "-color_range", "pc", "-colorspace", "bt709", "-color_primaries", "bt709",
     "-color_trc", "iec61966-2-1",
@@ -67,13 +68,13 @@ class FfmpegCodec(Codec):
     def encode(self, pixels: Pixels, setting: Setting) -> bytes:
         padded = np.ascontiguousarray(pad_to_multiple(pixels, self._multiple))
         height, width = padded.shape[:2]
-        source = _raw("rgb24", height, width)
+        source = raw_input("rgb24", height, width)
         target = ("-frames:v", "1", *self._encoder(setting), "-f", self.muxer)
         return run_ffmpeg(self.name, source, target, padded.tobytes())
 
     def decode(self, data: bytes, height: int, width: int) -> Pixels:
         rows, columns = (side + -side % self._multiple for side in (height, width))
-        filters = [] if self._is_rgb else ["-vf", f"{_TO_RGB},format=rgb24"]
+        filters = [] if self._is_rgb else ["-vf", f"{TO_RGB},format=rgb24"]
         source = ("-threads", "1", "-f", self.demuxer)
         target = ("-frames:v", "1", *filters, "-pix_fmt", "rgb24", "-f", "rawvideo")
         raw = run_ffmpeg(self.name, source, target, data)
@@ -84,7 +85,7 @@ class FfmpegCodec(Codec):
         return self.pixel_format == "rgb24"
 
     def _encoder(self, setting: Setting) -> list[str]:
-        convert = [] if self._is_rgb else ["-vf", f"{_TO_YUV},format={self.pixel_format}"]
+        convert = [] if self._is_rgb else ["-vf", f"{TO_YUV},format={self.pixel_format}"]
         tags = [] if self._is_rgb else _COLOUR
         return [
             *convert, *self.arguments, self.option, f"{setting.value:g}",
@@ -94,19 +95,19 @@ class FfmpegCodec(Codec):
 
 def to_yuv(name: str, pixels: Pixels, pixel_format: str) -> bytes:
     """Planes of full-range BT.709, as the encoders here get them. `name` is for errors."""
-    source = _raw("rgb24", *pixels.shape[:2])
-    target = ("-vf", f"{_TO_YUV},format={pixel_format}", "-f", "rawvideo")
+    source = raw_input("rgb24", *pixels.shape[:2])
+    target = ("-vf", f"{TO_YUV},format={pixel_format}", "-f", "rawvideo")
     return run_ffmpeg(name, source, target, np.ascontiguousarray(pixels).tobytes())
 
 
 def to_rgb(name: str, raw: bytes, pixel_format: str, height: int, width: int) -> Pixels:
     """The inverse of `to_yuv`."""
-    source = _raw(pixel_format, height, width)
-    target = ("-vf", f"{_TO_RGB},format=rgb24", "-f", "rawvideo")
+    source = raw_input(pixel_format, height, width)
+    target = ("-vf", f"{TO_RGB},format=rgb24", "-f", "rawvideo")
     return _pixels(name, run_ffmpeg(name, source, target, raw), height, width)
 
 
-def _raw(pixel_format: str, height: int, width: int) -> tuple[str, ...]:
+def raw_input(pixel_format: str, height: int, width: int) -> tuple[str, ...]:
     return ("-f", "rawvideo", "-pix_fmt", pixel_format, "-video_size", f"{width}x{height}")
 
 
@@ -123,14 +124,23 @@ def run_ffmpeg(name: str, source: Sequence[str], target: Sequence[str], data: by
         *(*source, "-i", "pipe:0", *target, "pipe:1"),
     ]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=TIMEOUT_S)
+        done = subprocess.run(
+            command, input=data, capture_output=True, timeout=TIMEOUT_S,
+            # Otherwise SVT-AV1 tells its whole configuration before any error.
+            env={**os.environ, "SVT_LOG": "1"},
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise InputError(f"{name}: ffmpeg took longer than {TIMEOUT_S} s") from error
     if done.returncode or not done.stdout:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no output"]
-        reason = re.sub(r" @ 0x[0-9a-f]+", "", lines[0])
-        raise InputError(f"{name}: ffmpeg failed: {reason}")
+        raise InputError(f"{name}: ffmpeg failed: {_reason(done.stderr)}")
     return done.stdout
+
+
+def _reason(log: bytes) -> str:
+    """The first line that is not a mere warning; addresses would differ from run to run."""
+    lines = [line.strip() for line in log.decode(errors="replace").splitlines()]
+    errors = [line for line in lines if line and not line.startswith("Configuration warning")]
+    return re.sub(r" @ 0x[0-9a-f]+", "", errors[0]) if errors else "no output"
 
 
 @cache

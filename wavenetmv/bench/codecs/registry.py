@@ -5,24 +5,33 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
-from wavenetmv.bench.codecs.base import CODEC_NAMES, Codec, CodecOptions
+from wavenetmv.bench.codecs.base import (
+    CODEC_NAMES,
+    VIDEO_CODEC_NAMES,
+    Codec,
+    CodecOptions,
+)
 from wavenetmv.errors import InputError, UsageFault
 
 _PILLOW = ("jpeg", "webp", "jpeg2000", "avif")
 _FFMPEG = ("jpegxl", "hevc", "av1", "vvc")
 
 
-def default_names() -> list[str]:
+def default_names(video: bool = False) -> list[str]:
     """Every codec that may be had; VTM only where its encoder is installed."""
+    if video:
+        return list(VIDEO_CODEC_NAMES)
     vtm = shutil.which("EncoderApp") or shutil.which("EncoderAppStatic")
     return [name for name in CODEC_NAMES if name != "vtm" or vtm]
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Raises UsageFault for a name that no codec has."""
+def check_names(names: Sequence[str], video: bool = False) -> None:
+    """Raises UsageFault for a name that no codec of pictures, or of video, has."""
+    known = VIDEO_CODEC_NAMES if video else CODEC_NAMES
+    kind = " for video" if video else ""
     for name in names:
-        if name not in CODEC_NAMES:
-            raise UsageFault(f"unknown codec {name!r}; there are {', '.join(CODEC_NAMES)}")
+        if name not in known:
+            raise UsageFault(f"unknown codec {name!r}{kind}; there are {', '.join(known)}")
 
 
 def make_codec(name: str, options: CodecOptions) -> Codec:
@@ -30,7 +39,9 @@ def make_codec(name: str, options: CodecOptions) -> Codec:
 
     Raises InputError or CheckpointError with the reason if this codec cannot run here.
     """
-    check_names([name])
+    check_names([name], options.gop is not None)
+    if options.gop is not None:
+        return _video(name, options, options.gop)
     if name in _PILLOW:
         return _pillow(name)
     if name in _FFMPEG:
@@ -61,6 +72,21 @@ def _ffmpeg(name: str) -> Codec:
     from wavenetmv.bench.codecs.ffmpeg import AV1, HEVC, JPEGXL, VVC, ffmpeg_encoders
 
     codec = {"jpegxl": JPEGXL, "hevc": HEVC, "av1": AV1, "vvc": VVC}[name]
+    if codec.encoder not in ffmpeg_encoders():
+        raise InputError(f"this ffmpeg was built without {codec.encoder}")
+    return codec
+
+
+def _video(name: str, options: CodecOptions, gop: int) -> Codec:
+    from wavenetmv.bench.codecs.ffmpeg import ffmpeg_encoders
+    from wavenetmv.bench.codecs.ffmpeg_video import VIDEO_CODECS
+
+    if name in ("wmv", "wmv-intra"):
+        from wavenetmv.bench.codecs.wmv_video import WmvVideoCodec
+
+        own_gop = gop if name == "wmv" else 1
+        return WmvVideoCodec(name, own_gop, options.weights, options.inter_weights)
+    codec = VIDEO_CODECS[name](gop)
     if codec.encoder not in ffmpeg_encoders():
         raise InputError(f"this ffmpeg was built without {codec.encoder}")
     return codec

@@ -18,7 +18,7 @@ from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.models.registry import WeightsInfo, find_head
 from wavenetmv.types import Detection, Picture
 
-_WARM_UP = 64  # pixels a side
+WARM_UP = 64  # pixels a side
 
 
 class WmvCodec(Codec):
@@ -29,9 +29,8 @@ class WmvCodec(Codec):
     suffix = ".wmv"
     settings = tuple(Setting(f"lambda {lmbda:g}", lmbda) for lmbda in ANCHOR_LAMBDAS)
 
-    def __init__(self, weights: Path | None = None) -> None:
-        self._path = weights
-        self._codec = PictureCodec("cpu", threads=1, weights=weights)
+    def __init__(self, weights: Path | None = None, inter_weights: Path | None = None) -> None:
+        self._codec = PictureCodec("cpu", threads=1, weights=weights, inter_weights=inter_weights)
         self._analyzer = Analyzer(self._codec)
 
     @cached_property
@@ -45,7 +44,8 @@ class WmvCodec(Codec):
         )
 
     def prepare(self) -> None:
-        self.decode(self.encode(_grey(), self.settings[0]), _WARM_UP, _WARM_UP)
+        grey = np.full((WARM_UP, WARM_UP, 3), 128, np.uint8)
+        self.decode(self.encode(grey, self.settings[0]), WARM_UP, WARM_UP)
 
     def encode(self, pixels: Pixels, setting: Setting) -> bytes:
         return self._codec.encode(Picture(pixels), setting.value)
@@ -68,7 +68,3 @@ class WmvCodec(Codec):
     def detect(self, data: bytes, threshold: float) -> list[Detection]:
         # What a head for objects gives.
         return cast("list[Detection]", self._analyzer.analyze(data, threshold))
-
-
-def _grey() -> Pixels:
-    return np.full((_WARM_UP, _WARM_UP, 3), 128, np.uint8)

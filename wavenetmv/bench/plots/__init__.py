@@ -28,6 +28,7 @@ _NO_METADATA = {"svg": dict.fromkeys(("Date", "Creator", "Format", "Type")), "pn
 CURVES = {
     "psnr": "rate-psnr",
     "ms_ssim_db": "rate-ms-ssim",
+    "vmaf": "rate-vmaf",
     "map": "rate-map",
     "agreement": "rate-agreement",
     "top1": "rate-top1",
@@ -103,28 +104,35 @@ def _look() -> Iterator[None]:
 
 
 def _plots(results: Results) -> Iterator[Plot]:
-    from wavenetmv.bench.plots import bars, curves
+    from wavenetmv.bench.plots import bars, curves, frames
 
     for metric, name in CURVES.items():
         if figure := curves.curve_figure(results, metric):
-            caption = "Up and left is better; means over all pictures."
+            caption = f"Up and left is better; means over all {results.noun}s."
             if any(p.path == "latents" and p.measure(metric) is not None for p in results.points):
                 caption += " Hollow markers: from the latents, without decoding pixels."
             if results.published and metric in ("psnr", "ms_ssim_db"):
                 caption += " Dashed without markers: published by others, not measured here."
             yield Plot(name, f"{MEASURES[metric]} over rate", caption, figure)
+    if figure := frames.frame_figure(results):
+        caption = (
+            "Mean over the clips at each frame, every codec at the setting nearest to one rate. "
+            "A line that falls within a group of pictures shows errors that add up."
+        )
+        yield Plot("frame-psnr", "PSNR from frame to frame", caption, figure)
     for metric in MEASURES:
         if figure := bars.bd_rate_figure(results, metric):
             quality = quality_name(metric)
             caption = (
                 "Mean difference in bits over the qualities that both reach, best first. "
-                "Lines across the bars: 95% intervals by bootstrap over pictures."
+                f"Lines across the bars: 95% intervals by bootstrap over {results.noun}s."
             )
             name = "bd-rate-" + metric.replace("_", "-")
             yield Plot(name, f"BD-rate ({quality})", caption, figure)
     if figure := bars.time_figure(results):
+        each = "frame" if results.noun == "clip" else "picture"
         caption = (
-            "Mean seconds per picture over all settings of a codec. "
+            f"Mean seconds per {each} over all settings of a codec. "
             "Only ratios within this run mean something."
         )
         if results.jobs > 1:

@@ -83,7 +83,7 @@ def _name_rows(axes: Axes, codecs: Mapping[str, str]) -> None:
 
 
 def time_figure(results: Results) -> Figure | None:
-    """Mean seconds per picture over all settings, logarithmic; None if nothing was timed."""
+    """Mean seconds per picture or frame, all settings, logarithmic; None if nothing was timed."""
     times = sorted(mean_seconds(results).items(), key=lambda item: item[1][0])
     if not times:
         return None
@@ -103,15 +103,16 @@ def time_figure(results: Results) -> Figure | None:
                 duration(value), (value, place + offset), (4, 0), textcoords="offset points",
                 va="center", fontsize=7.5,
             )  # fmt: skip
-    _time_axis(axes, left, max(seconds))
+    each = "frame" if results.noun == "clip" else "picture"
+    _time_axis(axes, left, max(seconds), each)
     _name_rows(axes, {title_of(codec, results): codec for codec, _ in times})
     return figure
 
 
-def _time_axis(axes: Axes, left: float, longest: float) -> None:
+def _time_axis(axes: Axes, left: float, longest: float, each: str) -> None:
     axes.set_xscale("log")
     axes.set_xlim(left, longest * 2.5)
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
-    axes.set_xlabel("filled: encode, hollow: decode; per picture, logarithmic", color=MUTED)
+    axes.set_xlabel(f"filled: encode, hollow: decode; per {each}, logarithmic", color=MUTED)

@@ -17,7 +17,11 @@ INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
 # By the beginning of a codec's name, longest first where one begins another:
 # colour on white, colour on black, marker.
 _KNOWN: tuple[tuple[str, str, str, str], ...] = (
+    ("wmv-intra", "#f0a070", "#ffc79c", "p"),
     ("wmv", "#d55e00", "#ff8c42", "o"),
+    ("x264", "#7a7f87", "#a3a9b2", "s"),
+    ("x265", "#0072b4", "#4aa8e2", "P"),
+    ("svt-av1", "#aa4498", "#da84cc", "X"),
     ("jpeg2000", "#8a8a2b", "#c2c24f", "v"),
     ("jpegxl", "#2a9d8f", "#5cd6c6", "D"),
     ("jpeg", "#7a7f86", "#a3a9b1", "s"),

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from wavenetmv.bench.results import PictureInfo, Results, Row, read_detections
+from wavenetmv.bench.detection_files import read_detections, read_frame_detections
+from wavenetmv.bench.jobs import shown_frame
+from wavenetmv.bench.results import PictureInfo, Results, Row
 from wavenetmv.errors import InputError
 from wavenetmv.metrics import Pixels
 from wavenetmv.types import Detection
@@ -116,7 +118,7 @@ def _picture(
 ) -> ComparisonPicture:
     rows = [row for row in results.rows if row.picture == info.name]
     versions = tuple(_version(row, folder) for row in matched_rows(rows) if row.decoded_file)
-    found = _detections(folder, info.detections_file)
+    found = _detections(folder, info.detections_file, info.frames)
     return ComparisonPicture(info.name, original(info.name), rate_targets(rows), versions, found)
 
 
@@ -126,8 +128,8 @@ def _version(row: Row, folder: Path) -> Version:
     return Version(
         row.codec, row.setting, row.bpp, row.psnr,
         _pixels(folder / row.decoded_file),
-        _detections(folder, row.detections_file),
-        _detections(folder, row.latents_file),
+        _detections(folder, row.detections_file, row.frames),
+        _detections(folder, row.latents_file, row.frames),
     )  # fmt: skip
 
 
@@ -139,10 +141,13 @@ def _pixels(path: Path) -> Pixels:
         raise InputError(f"{path}: cannot be read: {error}") from error
 
 
-def _detections(folder: Path, name: str | None) -> tuple[Detection, ...] | None:
+def _detections(folder: Path, name: str | None, frames: int | None) -> tuple[Detection, ...] | None:
+    """Of a picture, or of that of a clip's `frames` which is shown."""
     if name is None:
         return None
     try:
+        if frames:
+            return tuple(read_frame_detections(folder / name)[shown_frame(frames)])
         return tuple(read_detections(folder / name))
     except (OSError, ValueError) as error:
         raise InputError(f"{folder / name}: cannot be read: {error}") from error

@@ -38,7 +38,10 @@ class Table:
 
 
 # Columns of numbers about a point: measure and title.
-_POINT_COLUMNS = {"bpp": "bpp", **MEASURES, "encode_s": "encode", "decode_s": "decode"}
+_POINT_COLUMNS = {
+    "bpp": "bpp", **MEASURES, "encode_s": "encode", "decode_s": "decode",
+    "encode_fps": "encode fps", "decode_fps": "decode fps",
+}  # fmt: skip
 
 
 def points_table(results: Results) -> Table:
@@ -57,9 +60,16 @@ def points_table(results: Results) -> Table:
         )
         for place, point in enumerate(results.points)
     ]
-    columns = ("codec", "setting", *(_POINT_COLUMNS[measure] for measure in used), "pictures")
+    columns = (
+        "codec",
+        "setting",
+        *(_POINT_COLUMNS[measure] for measure in used),
+        f"{results.noun}s",
+    )
     numeric = frozenset(range(2, len(columns)))
-    note = "Means over the pictures; bpp counts whole files, header included."
+    note = f"Means over the {results.noun}s; bpp counts whole files, header included."
+    if results.noun == "clip":
+        note += " Times are for each frame."
     return Table("points", "All points", columns, tuple(rows), numeric, note)
 
 
@@ -81,7 +91,7 @@ def comparisons_table(results: Results) -> Table:
             Cell(_gain(c), c.bd_quality),
             Cell(c.note),
         )
-        for c in results.comparisons
+        for c in (*results.comparisons, *results.further)
     ]
     columns = ("codec", "at equal", "against", "BD-rate", "95% interval", "BD-quality", "note")
     note = (

@@ -1,0 +1,69 @@
+"""Our own codec on clips, behind the interface of all the others."""
+
+from __future__ import annotations
+
+import io
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from wavenetmv.bench.clips import RATE
+from wavenetmv.bench.codecs.base import Setting
+from wavenetmv.bench.codecs.wmv import WARM_UP, WmvCodec
+from wavenetmv.bitstream import VideoStreamWriter
+from wavenetmv.metrics import Pixels
+from wavenetmv.models.registry import WeightsInfo
+from wavenetmv.types import VideoFrame, VideoInfo
+from wavenetmv.video import DecodedVideo
+from wavenetmv.video_codec import VideoEncoder
+
+
+class WmvVideoCodec(WmvCodec):
+    """`wmv encode --gop` at the anchor lambdas, on the processor.
+
+    gop  1: every frame alone. Raises CheckpointError.
+    """
+
+    def __init__(
+        self, name: str, gop: int, weights: Path | None = None, inter_weights: Path | None = None
+    ) -> None:
+        super().__init__(weights, inter_weights)
+        self.name = name
+        self.title = "wmv" if name == "wmv" else "wmv, all intra"
+        self._gop = gop
+
+    @cached_property
+    def inter_weights(self) -> WeightsInfo | None:
+        """None where every frame is coded alone."""
+        if self._gop == 1:
+            return None
+        _, profile = self._codec.frames_for(None)
+        return self._codec.inter_frames_for(profile)[1]
+
+    def command(self, setting: Setting) -> str:
+        inter = self.inter_weights
+        networks = f", inter weights {inter.name} {inter.sha256[:16]}" if inter else ""
+        return f"{super().command(setting)} --gop {self._gop}{networks}"
+
+    def prepare(self) -> None:
+        grey = np.full((2, WARM_UP, WARM_UP, 3), 128, np.uint8)
+        self.decode(self.encode(grey, self.settings[0]), WARM_UP, WARM_UP)
+
+    def encode(self, pixels: Pixels, setting: Setting) -> bytes:
+        count, height, width = pixels.shape[:3]
+        info = VideoInfo(width, height, RATE, frame_count=count, variable_rate=False)
+        encoder = VideoEncoder(self._codec, info, setting.value, gop=self._gop)
+        sink = io.BytesIO()
+        writer = VideoStreamWriter(sink, encoder.header)
+        for number, frame in enumerate(pixels):
+            writer.write_frame(encoder.encode(VideoFrame(frame, number / RATE)))
+        writer.finish()
+        return sink.getvalue()
+
+    def decode(self, data: bytes, height: int, width: int) -> Pixels:
+        with DecodedVideo(self._codec, io.BytesIO(data)) as video:
+            return np.stack([frame.pixels for frame in video])
+
+    def detects(self) -> str | None:
+        return "its head looks at streams of pictures"
