@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "bench": {
         *("errors", "types", "models", "bitstream", "io", "codec", "analysis", "metrics"),
         *("api", "training", "inspection", "labels", "video", "video_codec"),
+        "video_analysis",
     },
     "api": {"errors", "types", "bitstream", "io", "codec", "analysis", "video", "video_analysis"},
     "cli": None,

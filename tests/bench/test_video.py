@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.clips import moving, timed, write
+from tests.heads import cat_head
 from tests.tiny import save_tiny, save_tiny_inter
 from wavenetmv.bench import detectors, measure, preparation
 from wavenetmv.bench.clips import RATE, find_clips, fixed_camera, read_clip
@@ -31,7 +32,8 @@ from wavenetmv.bench.vmaf import has_vmaf, vmaf
 from wavenetmv.errors import CheckpointError, InputError, UsageFault
 from wavenetmv.metrics import bits_per_pixel, psnr
 from wavenetmv.models import inter_inference
-from wavenetmv.models.registry import SEARCH_VARIABLE
+from wavenetmv.models.head_checkpoints import save_head
+from wavenetmv.models.registry import SEARCH_VARIABLE, read_info
 from wavenetmv.types import Detection
 
 FFMPEG = tuple(name for name in VIDEO_CODEC_NAMES if not name.startswith("wmv"))
@@ -312,3 +314,14 @@ def test_results_without_the_fields_of_video_are_read(tmp_path):
     record = {**empty, "rows": [row], "failures": [], "notes": []}
     (tmp_path / "results.json").write_text(json.dumps(record))
     assert load(tmp_path / "results.json").rows[0].frames is None
+
+
+def test_latents_of_every_frame(clip, tmp_path, monkeypatch):
+    weights, inter = save_tiny(tmp_path), save_tiny_inter(tmp_path)
+    save_head(cat_head(), tmp_path, codec_hash=read_info(weights).stream_hash, description="test")
+    monkeypatch.setenv(SEARCH_VARIABLE, str(tmp_path))
+    codec = make_codec("wmv", CodecOptions(weights=weights, inter_weights=inter, gop=GOP))
+    assert codec.detects() is None
+    found = codec.detect_frames(codec.encode(clip, codec.settings[0]), 0.1)
+    assert len(found) == COUNT
+    assert all(frame and frame[0].label == "cat" for frame in found)

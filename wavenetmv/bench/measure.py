@@ -61,7 +61,7 @@ class Worker:
         before = dict(record)
         self._judge(codec, job.source, entry, data, record)
         if codec.name in self._plan.latents:
-            self._find_in_stream(codec, entry, data, record)
+            self._find_in_stream(codec, job.source, entry, data, record)
         if record != before:
             entry.keep_record(record)
         return self._filled(row, entry, record)
@@ -112,14 +112,16 @@ class Worker:
             entry.keep_frame_detections(kind, found)
 
     def _find_in_stream(
-        self, codec: Codec, entry: Entry, data: bytes, record: dict[str, Any]
+        self, codec: Codec, source: Source, entry: Entry, data: bytes, record: dict[str, Any]
     ) -> None:
-        if "latents_s" in record and entry.detections(codec.head_name) is not None:
+        if "latents_s" in record and _looked(entry, codec.head_name, source):
             return
         started = time.perf_counter()
-        found = codec.detect(data, LEAST_SCORE)
-        record["latents_s"] = time.perf_counter() - started
-        entry.keep_detections(codec.head_name, found)
+        if source.frames:
+            entry.keep_frame_detections(codec.head_name, codec.detect_frames(data, LEAST_SCORE))
+        else:
+            entry.keep_detections(codec.head_name, codec.detect(data, LEAST_SCORE))
+        record["latents_s"] = (time.perf_counter() - started) / (source.frames or 1)
 
     def _filled(self, row: Row, entry: Entry, record: dict[str, Any]) -> Row:
         detections = entry.detections_file(self._detection()[0]) if self._plan.detector else None

@@ -86,6 +86,10 @@ class Codec(ABC):
         """Objects found in the stream itself, without pixels; see `detects`."""
         raise NotImplementedError(f"{self.name} streams are no input for a detector")
 
+    def detect_frames(self, data: bytes, threshold: float) -> list[list[Detection]]:
+        """As `detect`, of each frame of a clip's stream."""
+        raise NotImplementedError(f"{self.name} streams are no input for a detector")
+
     @property
     def head_name(self) -> str:
         """Tells heads apart whose detections are kept."""

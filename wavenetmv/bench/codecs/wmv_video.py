@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from wavenetmv.bench.codecs.wmv import WARM_UP, WmvCodec
 from wavenetmv.bitstream import VideoStreamWriter
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.registry import WeightsInfo
-from wavenetmv.types import VideoFrame, VideoInfo
+from wavenetmv.types import Detection, VideoFrame, VideoInfo
 from wavenetmv.video import DecodedVideo
+from wavenetmv.video_analysis import VideoAnalyzer, by_latents
 from wavenetmv.video_codec import VideoEncoder
 
 
@@ -65,5 +67,8 @@ class WmvVideoCodec(WmvCodec):
         with DecodedVideo(self._codec, io.BytesIO(data)) as video:
             return np.stack([frame.pixels for frame in video])
 
-    def detects(self) -> str | None:
-        return "its head looks at streams of pictures"
+    def detect_frames(self, data: bytes, threshold: float) -> list[list[Detection]]:
+        find = by_latents(self._analyzer)
+        with VideoAnalyzer(self._codec, io.BytesIO(data), find, threshold) as video:
+            # What a head for objects gives.
+            return [cast("list[Detection]", list(frame.found)) for frame in video]
