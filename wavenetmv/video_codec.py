@@ -134,7 +134,7 @@ class GroupCoder:
         self._frames, self._inter = frames, inter
         self._size = (height, width)
         self._lambda_index = lambda_index
-        self._intra_index = lambda_index + (0 if gop is None else _intra_bonus(gop))
+        self._intra_index = lambda_index + (0 if gop is None else intra_bonus(gop))
         self._intra_index = min(self._intra_index, LAMBDA_INDEX_MAX)
         self._gop = gop
         self._past: Past | None = None
@@ -170,7 +170,7 @@ class GroupCoder:
         return Past.of_intra(self._frames.synthesise(y_hat, *self._size), integers)
 
 
-def _intra_bonus(gop: int) -> int:
+def intra_bonus(gop: int) -> int:
     """Steps of lambda that an intra frame is better by.
 
     All frames of its group inherit its quality, so its bits are well spent: the longer the

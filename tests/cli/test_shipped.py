@@ -56,3 +56,59 @@ def test_the_command_and_python_agree(photographs, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "a.png")
     run("encode", tmp_path / "a.png")
     assert api.encode(pixels) == (tmp_path / "a.wmv").read_bytes()
+
+
+needs_inter = pytest.mark.skipif(
+    registry.default_inter_weights() is None, reason="no weights of inter frames in this copy"
+)
+
+
+@needs_inter
+def test_a_video(photographs, tmp_path, psnr):
+    """A window that moves over a photograph: groups of pictures take far fewer bytes."""
+    (tmp_path / "frames").mkdir()
+    with Image.open(photographs / "astronaut.png") as image:
+        windows = [
+            image.convert("RGB").crop((3 * n, 2 * n, 3 * n + 320, 2 * n + 240)) for n in range(6)
+        ]
+    for number, window in enumerate(windows):
+        window.save(tmp_path / "frames" / f"{number}.png")
+    sizes = {}
+    for gop in (1, 32):
+        stream, folder = tmp_path / f"{gop}.wmv", tmp_path / f"decoded-{gop}"
+        (encoded,) = run("encode", tmp_path / "frames", "--video", "--gop", gop, "-o", stream)
+        run("decode", stream, "-o", f"{folder}/%d.png")
+        sizes[gop] = encoded["bytes"]
+        for number, window in enumerate(windows, 1):
+            with Image.open(folder / f"{number}.png") as image:
+                assert psnr(image, window) > 31
+    assert sizes[32] < 0.55 * sizes[1]
+
+
+def has_head(task: str) -> bool:
+    """Whether there is a head for streams of the default weights."""
+    default = (w for w in registry.list_weights() if w.name == registry.DEFAULT_NAME)
+    hashes = {weights.stream_hash.hex() for weights in default}
+    return any(each.task == task and each.codec_hash in hashes for each in registry.list_heads())
+
+
+@pytest.mark.skipif(not has_head("detect"), reason="no head for the weights in this copy")
+@pytest.mark.parametrize("lmbda", [128, 512])
+@pytest.mark.parametrize(
+    ("name", "label"), [("chelsea", "cat"), ("astronaut", "person"), ("coffee", "cup")]
+)
+def test_objects_are_found_in_latents(name, label, lmbda, photographs, tmp_path):
+    with Image.open(photographs / f"{name}.png") as image:
+        image.convert("RGB").save(tmp_path / "a.png")
+    run("encode", tmp_path / "a.png", "--lambda", lmbda)
+    (record,) = run("analyze", tmp_path / "a.wmv")
+    (frame,) = record["frames"]
+    assert label in {each["label"] for each in frame["detections"]}
+
+
+@pytest.mark.skipif(not has_head("detect"), reason="no head for the weights in this copy")
+def test_nothing_is_found_in_a_blank_picture(tmp_path):
+    Image.new("RGB", (400, 300), (120, 130, 140)).save(tmp_path / "a.png")
+    run("encode", tmp_path / "a.png")
+    (record,) = run("analyze", tmp_path / "a.wmv")
+    assert record["frames"][0]["detections"] == []
