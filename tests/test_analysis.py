@@ -72,9 +72,8 @@ def test_a_bad_stream_among_many_gives_its_error_and_no_more(codec):
 
 
 def test_heads_are_files_of_their_own(heads):
-    (info,) = list_heads()
+    (info,) = (each for each in list_heads() if each.path.parent == heads)
     assert info.task == "detect"
-    assert info.path.parent == heads
     assert info.codec_hash == WEIGHTS_HASH
     assert all(each.path != info.path for each in list_weights())
     y_hat = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
