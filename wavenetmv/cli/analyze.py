@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from wavenetmv.cli import batch, options
 from wavenetmv.cli.analyze_picture import PictureJob
 from wavenetmv.cli.analyze_video import VideoJob
+from wavenetmv.cli.by_header import EitherKind
 from wavenetmv.cli.decode import AllowTruncated, SkipDamaged
-from wavenetmv.cli.decode_video import Form, look
+from wavenetmv.cli.decode_video import Form
 from wavenetmv.cli.detections import AnalysisReporter, CocoResults
 from wavenetmv.cli.items import Item, plan
 from wavenetmv.cli.own_weights import Weights, codec_of
 from wavenetmv.cli.search import Search, check_boxes, detector_of, labels_of
-from wavenetmv.errors import UsageFault
 
 Inputs = Annotated[
     list[str], typer.Argument(metavar="INPUT", help=".wmv files, folders, or - for stdin.")
@@ -101,7 +100,9 @@ def analyze(
     steps = every or 1
     videos = VideoJob(search, reporter, draw, force, steps, tracks, allow_truncated, skip_damaged)
     given = {"--every": every, "--tracks": tracks}
-    job = _Either(pictures, videos, tuple(name for name, value in given.items() if value))
+    no_video = "--coco-json is for pictures; videos have --json" if results else None
+    for_videos = tuple(name for name, value in given.items() if value)
+    job = EitherKind(pictures, videos, no_video, for_videos)
     with results or batch.nothing():
         batch.run(items, job, reporter)
 
@@ -114,25 +115,3 @@ def _plan(inputs: list[str], output: str | None) -> list[Item]:
     suffix = ".png" if output is None else Form(None).suffix
     suffixes = {*SUFFIXES, *CONTAINERS}
     return plan(inputs, output, suffix=suffix, wanted={".wmv"}, file_suffixes=suffixes)
-
-
-@dataclass(frozen=True)
-class _Either:
-    """Decides for each stream by its header; `for_videos` are options that pictures lack."""
-
-    pictures: PictureJob
-    videos: VideoJob
-    for_videos: tuple[str, ...]
-
-    def __call__(self, item: Item, frames: batch.Frames) -> dict[str, Any]:
-        from wavenetmv.io.files import open_source
-
-        with open_source(item.source) as file:
-            source, is_video = look(item.source, file)
-            if is_video:
-                if self.pictures.results:
-                    raise UsageFault("--coco-json is for pictures; videos have --json")
-                return self.videos(item, source, frames)
-            if self.for_videos:
-                raise UsageFault(f"{', '.join(self.for_videos)}: only for videos, not for pictures")
-            return self.pictures(item, source)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from wavenetmv.cli import batch, options
-from wavenetmv.cli.decode_video import Form, Part, VideoJob, look, select
+from wavenetmv.cli.by_header import EitherKind
+from wavenetmv.cli.decode_video import Form, Part, VideoJob, select
 from wavenetmv.cli.items import STDIO, Item, plan, size_of
 from wavenetmv.cli.own_weights import Weights, codec_of
 from wavenetmv.cli.render import Reporter
-from wavenetmv.errors import UsageFault
 
 if TYPE_CHECKING:
     from wavenetmv.api import Codec
@@ -90,33 +90,13 @@ def decode(
     part = Part(select(frames, time_range), not no_audio, allow_truncated, skip_damaged)
     videos = VideoJob(codec, form, crf, part, max_pixels, force)
     given = {"--crf": crf, "--frames": frames, "--time": time_range}
-    job = _Either(pictures, videos, tuple(name for name, value in given.items() if value))
+    no_video = None if quality is None else "--quality is for pictures; videos have --crf"
+    for_videos = tuple(name for name, value in given.items() if value)
+    job = EitherKind(pictures, videos, no_video, for_videos)
     if len(inputs) == 1 and output is not None:
         items = [form.numbered(item, output) for item in items]
     to_stdout = any(item.target == STDIO for item in items)
     batch.run(items, job, Reporter(as_json, quiet, on_stderr=to_stdout))
-
-
-@dataclass(frozen=True)
-class _Either:
-    """Decides for each stream by its header; `for_videos` are options that pictures lack."""
-
-    pictures: _Job
-    videos: VideoJob
-    for_videos: tuple[str, ...]
-
-    def __call__(self, item: Item, frames: batch.Frames) -> dict[str, Any]:
-        from wavenetmv.io.files import open_source
-
-        with open_source(item.source) as file:
-            source, is_video = look(item.source, file)
-            if is_video:
-                if self.pictures.quality is not None:
-                    raise UsageFault("--quality is for pictures; videos have --crf")
-                return self.videos(item, source, frames)
-            if self.for_videos:
-                raise UsageFault(f"{', '.join(self.for_videos)}: only for videos, not for pictures")
-            return self.pictures(item, source)
 
 
 @dataclass(frozen=True)
