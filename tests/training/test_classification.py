@@ -16,14 +16,16 @@ from tests.tiny import save_tiny, tiny_model
 from wavenetmv.errors import InputError, UsageFault
 from wavenetmv.models.heads import ClassificationHead, build_head
 from wavenetmv.models.registry import read_head_info, read_info
+from wavenetmv.training.batches import PictureBatches
 from wavenetmv.training.cache import open_cache
 from wavenetmv.training.distillation import LogitMatching, answer_error
 from wavenetmv.training.export import export, load_checkpoint
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.run import RunOptions, run
+from wavenetmv.training.stage_config import StageConfig
 from wavenetmv.training.stages import choose
 from wavenetmv.training.teachers import EfficientNetTeacher, load_efficientnet
-from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
+from wavenetmv.training.trainer import CHECKPOINT, Trainer
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +154,7 @@ def test_a_few_steps_lower_the_loss_and_the_tail_learns_late(teacher, data, tmp_
 
     before = loss_on_fixed_crops(model, objective, data)
     tail = model.heads["classify"].tail.classes.weight.clone()
-    Trainer(model, watching, config, data, tmp_path).run()
+    Trainer(model, watching, config, PictureBatches(data), tmp_path).run()
     assert loss_on_fixed_crops(model, objective, data) < 0.9 * before
     assert learns_late == [False] * 6 + [True] * 6
     assert not torch.equal(model.heads["classify"].tail.classes.weight, tail)
@@ -210,7 +212,7 @@ def test_one_checkpoint_holds_several_heads(data, tmp_path):
     for task in ("detect", "classify"):
         model.heads[task] = build_head(task, 16)
     objective = LogitMatching(lively(EfficientNetTeacher()))
-    Trainer(model, objective, StageConfig(steps=1), data, tmp_path).save()
+    Trainer(model, objective, StageConfig(steps=1), PictureBatches(data), tmp_path).save()
     restored = load_checkpoint(tmp_path / CHECKPOINT)
     assert list(restored.heads) == ["detect", "classify"]
     for ours, theirs in zip(restored.parameters(), model.parameters(), strict=True):

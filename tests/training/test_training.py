@@ -17,11 +17,13 @@ from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import UsageFault
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.exact import export_entropy
+from wavenetmv.training.batches import PictureBatches
 from wavenetmv.training.cache import open_cache
 from wavenetmv.training.export import load_checkpoint, model_from_weights
 from wavenetmv.training.objectives import latent_rate_distortion, rate_distortion
+from wavenetmv.training.stage_config import StageConfig
 from wavenetmv.training.stages import read_settings
-from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
+from wavenetmv.training.trainer import CHECKPOINT, Trainer
 from wavenetmv.training.wavelet import energy_compaction, laplacian_bits
 from wavenetmv.types import Picture
 
@@ -51,7 +53,7 @@ def parameters(model: torch.nn.Module) -> torch.Tensor:
 
 
 def train(data, out, objective=rate_distortion, config=QUICK, seed=0, resume=False) -> Trainer:
-    trainer = Trainer(tiny_model(seed), objective, config, data, out)
+    trainer = Trainer(tiny_model(seed), objective, config, PictureBatches(data), out)
     if resume:
         assert trainer.resume()
     trainer.run()
@@ -60,15 +62,14 @@ def train(data, out, objective=rate_distortion, config=QUICK, seed=0, resume=Fal
 
 def interrupted_at(step, data, out) -> Trainer:
     """A trainer whose user presses Ctrl-C before the batch of that step is drawn."""
-    trainer = Trainer(tiny_model(), rate_distortion, QUICK, data, out)
-    draw = trainer._batch
 
-    def batch():
-        if trainer.step == step:
-            raise KeyboardInterrupt
-        return draw()
+    class Interrupted(PictureBatches):
+        def draw(self, *arguments):
+            if trainer.step == step:
+                raise KeyboardInterrupt
+            return super().draw(*arguments)
 
-    trainer._batch = batch
+    trainer = Trainer(tiny_model(), rate_distortion, QUICK, Interrupted(data), out)
     return trainer
 
 
@@ -106,7 +107,7 @@ def test_every_objective_learns(data, tmp_path, objective):
     if objective is not energy_compaction:
         model.load_state_dict(tiny_model().state_dict())
     before = loss_on_fixed_crops(model, objective, data)
-    trainer = Trainer(model, objective, config, data, tmp_path)
+    trainer = Trainer(model, objective, config, PictureBatches(data), tmp_path)
     trainer.run()
     assert loss_on_fixed_crops(model, objective, data) < before
     with (tmp_path / "log.csv").open() as source:
@@ -126,7 +127,7 @@ def test_same_seed_gives_the_same_run_and_another_seed_does_not(data, tmp_path):
     first, second = (train(data, tmp_path / str(k)) for k in range(2))
     assert torch.equal(parameters(first.model), parameters(second.model))
     assert (tmp_path / "0" / "log.csv").read_text().splitlines()[0].startswith("step,minutes")
-    other = Trainer(tiny_model(), rate_distortion, QUICK, data, tmp_path / "other")
+    other = Trainer(tiny_model(), rate_distortion, QUICK, PictureBatches(data), tmp_path / "other")
     other.rng = np.random.default_rng(99)
     other.run()
     assert not torch.equal(parameters(first.model), parameters(other.model))
@@ -158,7 +159,7 @@ def test_a_loss_that_is_no_number_steps_back_and_says_so(data, tmp_path):
             return type(measures)(measures.loss * float("nan"), 0.0, 0.0, 0.0)
         return measures
 
-    trainer = Trainer(tiny_model(), poisoned, QUICK, data, tmp_path, reports.append)
+    trainer = Trainer(tiny_model(), poisoned, QUICK, PictureBatches(data), tmp_path, reports.append)
     trainer.run()
     assert trainer.rollbacks == 1
     assert {"step": 4, "rollback": 1} in reports
@@ -174,7 +175,7 @@ def test_integers_are_simulated_from_the_given_share_on(data, tmp_path):
         states.append(model.entropy.fake_quant)
         return rate_distortion(model, x, position)
 
-    Trainer(tiny_model(), watching, config, data, tmp_path).run()
+    Trainer(tiny_model(), watching, config, PictureBatches(data), tmp_path).run()
     assert states == [False, False, True, True]
 
 

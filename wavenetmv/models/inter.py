@@ -119,16 +119,16 @@ class InterModel(nn.Module):
         return Output(x_hat, coded.y_hat, coded.y_bits, coded.z_bits)
 
 
-def past_of(latents: Tensor, motion: Tensor, after_intra: bool) -> Tensor:
+def past_of(latents: Tensor, motion: Tensor, after_intra: Tensor) -> Tensor:
     """The real values behind `entropy.TemporalContext`'s inputs, [B, M + 2, h, w].
 
     latents      y_hat of the frame before, [B, M, h, w] in quantiser steps
     motion       from that frame to this one, models/motion.py
-    after_intra  the frame before was an intra frame
+    after_intra  bool [B]: the frame before was an intra frame
     """
     limit = CONTEXT_MAX * 2.0**-CONTEXT_BITS
     seen = round_ste(latents * 2**CONTEXT_BITS) / 2**CONTEXT_BITS
     moved = follow(seen.clamp(-limit, limit), motion)
     rough = roughness(motion) / 32
-    flag = torch.full_like(rough, 255 / 256 if after_intra else 0.0)
+    flag = after_intra.view(-1, 1, 1, 1) * torch.full_like(rough, 255 / 256)
     return torch.cat([moved, rough.to(moved.dtype), flag.to(moved.dtype)], 1)

@@ -60,12 +60,6 @@ class PictureCache:
             crop[:] = window[:, ::-1] if rng.random() < 0.5 else window
         return out
 
-    def batch(
-        self, rng: np.random.Generator, count: int, size: int, min_scale: float, share: float
-    ) -> npt.NDArray[np.uint8]:
-        """`crops`, for the trainer: the same at every `share` of the run."""
-        return self.crops(rng, count, size, min_scale)
-
 
 def _window(
     rng: np.random.Generator, picture: npt.NDArray[np.uint8], size: int, min_scale: float

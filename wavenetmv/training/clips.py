@@ -31,19 +31,12 @@ _INDEX = "clips.json"
 _PIXELS = "clips.u8"
 _MAX_FRAMES = 240  # of one clip
 _MAX_STEP = 3  # frames of a clip from one to the next in a sequence
-_STILL_SHARE = 0.15  # of moved stills whose background does not move at all
+_STILL_SHARE = 0.25  # of moved stills whose background does not move at all
 _MAX_SHIFT = 10.0  # pixels a frame
+_MAX_REACH = 0.25  # of the side: how far a layer shifts from its place
 _MAX_BEND = 3.0  # pixels a frame, on top, different from place to place
 
-# Share of the run -> frames of a sequence: errors that build up are met late.
-GROWTH = ((0.0, 2), (0.35, 3), (0.7, 5))
-
 Frames = npt.NDArray[np.uint8]
-
-
-def frames_at(share: float) -> int:
-    """Frames of the sequences when `share` (0..1) of a run is done."""
-    return next(frames for start, frames in reversed(GROWTH) if share >= start)
 
 
 @dataclass(frozen=True)
@@ -60,34 +53,19 @@ class SequenceSource:
         """Pixels; there is a still of this size for every crop."""
         return self.stills.largest_side
 
-    def batch(
-        self, rng: np.random.Generator, count: int, size: int, min_scale: float, share: float
-    ) -> npt.NDArray[np.uint8]:
-        """Sequences of as many frames as suit the `share` of the run, for the trainer.
+    def sequence(
+        self, rng: np.random.Generator, size: int, frames: int, min_scale: float = 1.0
+    ) -> Frames:
+        """One sequence [frames, size, size, 3]; half of them are mirrored.
 
-        About `count` of their frames are inter frames.  `min_scale` is for stills only.
+        `min_scale` is for stills only, as in `PictureCache.crops`.
         """
-        frames = frames_at(share)
-        return self.sequences(rng, max(2, round(count / (frames - 1))), size, frames, min_scale)
-
-    def sequences(
-        self,
-        rng: np.random.Generator,
-        count: int,
-        size: int,
-        frames: int,
-        min_scale: float = 1.0,
-    ) -> npt.NDArray[np.uint8]:
-        """`count` sequences [count, frames, size, size, 3], half of them mirrored."""
-        out = np.empty((count, frames, size, size, 3), np.uint8)
-        for sequence in out:
-            usable = [clip for clip in self.clips if _fits(clip, size, frames)]
-            if usable and rng.random() < self.clip_share:
-                found = _clip_window(rng, usable[rng.integers(len(usable))], size, frames)
-            else:
-                found = moved_still(rng, self.stills, size, frames, min_scale)
-            sequence[:] = found[:, :, ::-1] if rng.random() < 0.5 else found
-        return out
+        usable = [clip for clip in self.clips if _fits(clip, size, frames)]
+        if usable and rng.random() < self.clip_share:
+            found = _clip_window(rng, usable[rng.integers(len(usable))], size, frames)
+        else:
+            found = moved_still(rng, self.stills, size, frames, min_scale)
+        return found[:, :, ::-1] if rng.random() < 0.5 else found
 
 
 def open_clips(
@@ -170,7 +148,9 @@ def _layer(
     if still:
         step = torch.zeros_like(step)
     start = torch.stack((x, y))
-    times = torch.arange(frames).float() - (frames - 1) / 2
+    # There and back: a layer keeps near its place, however long the sequence.
+    reach = _MAX_REACH * size / max(pixels_a_frame, 1.0)  # frames
+    times = reach * torch.sin((torch.arange(frames).float() - (frames - 1) / 2) / reach)
     grid = start + times[:, None, None, None] * step
     return F.grid_sample(
         layer[None].expand(frames, -1, -1, -1), grid.permute(0, 2, 3, 1).float(),

@@ -30,7 +30,7 @@ from wavenetmv.training.clips import SequenceSource
 from wavenetmv.training.tables import as_tensors, load_unfitted, step_cost_bits
 from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE
 
-_SEQUENCES, _SIZE, _FRAMES = 60, 256, 4
+_SEQUENCES, _SIZE, _FRAMES = 24, 256, 10
 _SEED = 0
 # Samples that a motion table's Gaussian counts for; the tables' contexts are rare or crowded.
 _MOTION_PRIOR = 30.0
@@ -63,7 +63,7 @@ def make_inter_tables(
     rng = np.random.default_rng(_SEED)
     lambdas = range(0, LAMBDA_INDEX_MAX + 1, LAMBDA_STEPS_PER_OCTAVE)
     for number in range(_SEQUENCES):
-        sequence = source.sequences(rng, 1, min(_SIZE, source.largest_side), _FRAMES)[0]
+        sequence = source.sequence(rng, min(_SIZE, source.largest_side), _FRAMES)
         counts.add_sequence(sequence, lambdas[number % len(lambdas)])
     return as_tensors(fitted_tables(counts.latents, default_scales())) | as_tensors(
         fitted_tables(counts.motion, _deviations(counts.motion), _MOTION_PRIOR), "motion_"

@@ -30,8 +30,8 @@ class Measures:
     feature_error: float = math.nan  # of heads, `training.distillation`
 
 
-# From the model that trains (a CodecModel, or an InterModel), x and position.
-Objective = Callable[[Any, Tensor, Tensor], Measures]
+# From the model that trains (a CodecModel, or an InterModel), samples and position.
+Objective = Callable[[Any, Any, Tensor], Measures]
 
 
 def rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measures:

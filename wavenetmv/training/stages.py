@@ -19,13 +19,15 @@ from wavenetmv.models.config import PRESETS, ModelConfig
 from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.heads import DetectionHead, build_head
 from wavenetmv.models.initialisation import initialise
+from wavenetmv.training.batches import PictureBatches
 from wavenetmv.training.cache import PictureCache
 from wavenetmv.training.courses import COURSES, Course, Lesson
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
 from wavenetmv.training.objectives import Objective, latent_rate_distortion, rate_distortion
 from wavenetmv.training.profiles import with_machine_profile
-from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
+from wavenetmv.training.stage_config import StageConfig
+from wavenetmv.training.trainer import CHECKPOINT, Trainer
 from wavenetmv.training.wavelet import energy_compaction
 
 VIDEO = "video"  # the stage of inter frames, training/video.py
@@ -195,7 +197,7 @@ def run_stages(
         if not any(parameter.requires_grad for parameter in model.parameters()):
             continue  # stage 1 of a wavelet without learned steps
         trainer = Trainer(
-            model, _objective(stage, teacher), config, data, folder,
+            model, _objective(stage, teacher), config, PictureBatches(data), folder,
             partial(report, stage.name), device, group,
         )  # fmt: skip
         trainer.start(resume)

@@ -6,89 +6,25 @@ import copy
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from wavenetmv.errors import UsageFault
 from wavenetmv.models.codec_model import CodecModel
-from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.models.inter import InterModel
+from wavenetmv.training.batches import Batches
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.log import FIELDS, RunLog
 from wavenetmv.training.objectives import Measures, Objective
 from wavenetmv.training.optimizers import Optimizer
+from wavenetmv.training.stage_config import StageConfig
 
 CHECKPOINT = "checkpoint.pt"
-
-
-@dataclass(frozen=True)
-class StageConfig:
-    """How one stage runs. `minutes` or `steps` ends it; the other is None."""
-
-    minutes: float | None = None
-    steps: int | None = None
-    # Count the minutes of processor time: fair where other work shares the machine.
-    processor_minutes: bool = False
-    batch: int = 16
-    crop: int = 192  # pixels, a multiple of 64
-    # Further sizes: every step draws one of all that some picture is large enough for.
-    larger_crops: Sequence[int] = ()
-    min_scale: float = 1.0  # crops are shrunk by a random factor down to this one
-    lr: float = 6e-4
-    warmup_steps: int = 100
-    decay_from: float = 0.0  # share of the run after which the rate decays (cosine)
-    final_lr: float = 0.02  # share of `lr` at the end
-    clip: float = 1.0  # gradient norm
-    ema: float = 0.999
-    seed: int = 0
-    muon: bool = True
-    fake_quant_from: float = 2.0  # share of the run after which integers are simulated
-    late: Sequence[str] = ()  # parameters, by prefix, that learn only ...
-    late_from: float = 0.5  # ... from this share of the run on
-    fixed_position: float | None = None  # one lambda instead of all: log2(lambda / 64)
-    bfloat16: bool = True  # convolutions in bfloat16 (autocast)
-    log_every: int = 50
-    checkpoint_minutes: float = 5.0
-
-    def __post_init__(self) -> None:
-        if (self.minutes is None) == (self.steps is None):
-            raise ValueError("give either minutes or steps")
-        for size in (self.crop, *self.larger_crops):
-            if size % 64:
-                raise ValueError(f"crop must be a multiple of 64, got {size}")
-
-    def lasting(self, minutes: float | None, steps: int | None, part: float = 1.0) -> StageConfig:
-        """The same for `part` (0..1) of a run of so many minutes or steps."""
-        return replace(
-            self,
-            minutes=None if minutes is None else minutes * part,
-            steps=None if steps is None else max(1, round(steps * part)),
-        )
-
-
-class TrainingData(Protocol):
-    """What batches are drawn from."""
-
-    @property
-    def largest_side(self) -> int:
-        """Pixels; larger crops than this there are none."""
-
-    def batch(
-        self,
-        rng: np.random.Generator,
-        count: int,
-        size: int,
-        min_scale: float,
-        share: float,
-    ) -> npt.NDArray[np.uint8]:
-        """About `count` samples [B, ..., size, size, 3] when `share` (0..1) of the run is done."""
 
 
 class Trainer:
@@ -99,14 +35,14 @@ class Trainer:
         model: CodecModel | InterModel,
         objective: Objective,
         config: StageConfig,
-        data: TrainingData,
+        batches: Batches,
         out: Path,
         report: Callable[[dict[str, float]], None] | None = None,
         device: torch.device | None = None,
         group: Group | None = None,
     ) -> None:
         self.model, self.objective, self.config = model, objective, config
-        self.data, self.out, self.report = data, out, report
+        self.batches, self.out, self.report = batches, out, report
         self.device, self.group = device or torch.device("cpu"), group or Group()
         self.group.share(model.state_dict().values())
         self.ema = copy.deepcopy(model).requires_grad_(False)
@@ -115,7 +51,6 @@ class Trainer:
             parameter for name, parameter in model.named_parameters()
             if parameter.requires_grad and name.startswith(tuple(config.late))
         ]  # fmt: skip
-        self.crops = [config.crop, *(s for s in config.larger_crops if s <= data.largest_side)]
         self.optimizer = Optimizer(model, muon=config.muon)
         # Every process sees crops of its own.
         self.rng = np.random.default_rng((config.seed, self.group.rank))
@@ -182,7 +117,7 @@ class Trainer:
             self.model.entropy.set_fake_quant(quantise)
         for parameter in self.late:
             parameter.requires_grad_(self.share >= config.late_from)
-        x, position = self._batch()
+        x, position = self.batches.draw(self.rng, config, self.share, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16):
             measures = self.objective(self.model, x, position)
         lr = self.learning_rate()
@@ -197,19 +132,6 @@ class Trainer:
         self.step += 1
         self._average()
         self._remember(measures, lr)
-
-    def _batch(self) -> tuple[Tensor, Tensor]:
-        config = self.config
-        size = self.crops[self.rng.integers(len(self.crops))] if self.crops[1:] else config.crop
-        crops = self.data.batch(self.rng, config.batch, size, config.min_scale, self.share)
-        x = torch.from_numpy(crops).to(self.device).movedim(-1, -3).float().div_(255)
-        count = len(crops)
-        if config.fixed_position is not None:
-            return x, torch.full((count,), config.fixed_position, device=self.device)
-        # Evenly spread over the range in every batch: less noise than independent draws.
-        top = len(ANCHOR_LAMBDAS) - 1
-        strata = (np.arange(count) + self.rng.random(count)) / count
-        return x, torch.from_numpy(self.rng.permutation(strata) * top).float().to(self.device)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -259,6 +181,7 @@ class Trainer:
             "elapsed_s": self.elapsed_s,
             "rng": self.rng.bit_generator.state,
             "torch_rng": torch.get_rng_state(),
+            "batches": self.batches.state_dict(),
         }
 
     def save(self) -> None:
@@ -280,7 +203,7 @@ class Trainer:
             return False
         self._load(torch.load(self.out / CHECKPOINT, weights_only=True, map_location=self.device))
         if self.group.rank:
-            # The file holds the leader's random state; the others start a stream of their own.
+            # The file holds the leader's random state; the others start one of their own.
             self.rng = np.random.default_rng((self.config.seed, self.group.rank, self.step))
         return True
 
@@ -292,3 +215,5 @@ class Trainer:
         self.rng = np.random.default_rng()
         self.rng.bit_generator.state = state["rng"]
         torch.set_rng_state(state["torch_rng"].cpu())
+        # Checkpoints of earlier versions hold none, nor did what they drew from need any.
+        self.batches.load_state_dict(state.get("batches", {}))

@@ -22,11 +22,13 @@ from wavenetmv.training.export import (
     load_inter_checkpoint,
     load_start,
 )
-from wavenetmv.training.inter import InterRateDistortion
+from wavenetmv.training.inter import inter_rate_distortion
 from wavenetmv.training.inter_tables import make_inter_tables
 from wavenetmv.training.options import RunOptions
+from wavenetmv.training.stage_config import StageConfig
 from wavenetmv.training.stages import VIDEO, read_settings
-from wavenetmv.training.trainer import CHECKPOINT, StageConfig, Trainer
+from wavenetmv.training.streams import LiveStreams
+from wavenetmv.training.trainer import CHECKPOINT, Trainer
 
 CONFIG = StageConfig(
     steps=1, batch=12, crop=192, lr=4e-4, ema=0.998, decay_from=0.3, fake_quant_from=0.75
@@ -60,9 +62,11 @@ def run_video(
         model = _starting_model(options, pictures).to(device)
         # The first frames come from a wavelet that stays as it is, and so does this one.
         model.lifting.requires_grad_(False)
-        objective = InterRateDistortion(pictures)
+        batches = LiveStreams(source, pictures)
         folder = options.out / VIDEO
-        trainer = Trainer(model, objective, config, source, folder, report, device, group)
+        trainer = Trainer(
+            model, inter_rate_distortion, config, batches, folder, report, device, group
+        )
         trainer.start(options.resume)
         return _export(options, folder / CHECKPOINT, pictures, source) if group.leads else []
     finally:
