@@ -30,7 +30,7 @@ results:
 	$(PYTHON) -m wavenetmv bench "$(KODAK)" --metrics psnr,ms-ssim --published kodak \
 		--out "$(RUNS)/kodak" --jobs $(JOBS) --force
 	$(PYTHON) -m wavenetmv bench "$(COCO)/images" --annotations "$(COCO)/instances.json" \
-		--detector "$(DETECTOR)" --codecs wmv,jpeg,webp,hevc,av1,vvc --metrics psnr,ms-ssim,map \
+		--detector "$(DETECTOR)" --codecs wmv,wmv-human,jpeg,webp,avif,hevc,av1,vvc --metrics psnr,ms-ssim,map \
 		--out "$(RUNS)/coco_dev" --jobs $(JOBS) --force
 	$(if $(VIDEO),$(PYTHON) -m wavenetmv bench "$(VIDEO)" --video --detector "$(DETECTOR)" \
 		--out "$(RUNS)/video" --jobs $(JOBS) --force)

@@ -12,14 +12,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.tiny import save_tiny, tiny_model
 from wavenetmv.bench.codecs.base import CODEC_NAMES, CodecOptions, Setting, even_choice
 from wavenetmv.bench.codecs.ffmpeg import HEVC, VVC, ffmpeg_program, to_rgb, to_yuv
 from wavenetmv.bench.codecs.registry import default_names, make_codec
+from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import InputError, UsageFault
 from wavenetmv.metrics import psnr
+from wavenetmv.training.profiles import with_machine_profile
+from wavenetmv.types import Picture, Profile
 
 LEARNED = ("bmshj2018", "cheng2020")
-TRADITIONAL = tuple(n for n in CODEC_NAMES if n not in ("wmv", "vtm", *LEARNED))
+TRADITIONAL = tuple(n for n in CODEC_NAMES if n not in ("wmv", "wmv-human", "vtm", *LEARNED))
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +65,22 @@ def test_wmv_is_the_shipped_codec(pixels):
     decoded = [codec.decode(data, 75, 101) for data in files]
     assert np.array_equal(decoded[1], decode(files[1]))
     assert psnr(pixels, decoded[0]) + 3 < psnr(pixels, decoded[1])
+
+
+def test_each_profile_of_our_own_weights_is_a_codec(pixels, tmp_path):
+    weights = save_tiny(tmp_path, with_machine_profile(tiny_model()))
+    machine, human = (
+        make_codec(name, CodecOptions(weights=weights)) for name in ("wmv", "wmv-human")
+    )
+    setting = human.settings[3]
+    assert human.command(setting) == f"{machine.command(setting)} --for human"
+    data = human.encode(pixels, setting)
+    codec = PictureCodec("cpu", threads=1, weights=weights)
+    assert data == codec.encode(Picture(pixels), 512, Profile.HUMAN)
+    assert machine.encode(pixels, setting) == codec.encode(Picture(pixels), 512)
+    assert np.array_equal(human.decode(data, 75, 101), codec.decode(data).pixels)
+    with pytest.raises(UsageFault, match="not human"):
+        make_codec("wmv-human", CodecOptions(weights=save_tiny(tmp_path)))
 
 
 @pytest.mark.parametrize("name", TRADITIONAL)
@@ -116,7 +136,7 @@ def test_settings_are_chosen_evenly():
 
 
 def test_unknown_names_are_refused_with_those_that_exist():
-    with pytest.raises(UsageFault, match=r"unknown codec 'gif'; there are wmv, jpeg"):
+    with pytest.raises(UsageFault, match=r"unknown codec 'gif'; there are wmv, wmv-human, jpeg"):
         make_codec("gif", CodecOptions())
 
 

@@ -59,6 +59,14 @@ class Counting(Codec):
     def detects(self):
         return None
 
+    classification_head_name = "latents-2"
+
+    def classifies(self):
+        return None
+
+    def classify(self, data):
+        return 7
+
     def detect(self, data, threshold):
         return [Detection(0, "person", 0.8, (1.0, 2.0, 30.0, float(len(data) % 40 + 3)))]
 
@@ -336,6 +344,49 @@ def test_nothing_found_on_the_originals_is_a_note(request_of, counting, monkeypa
     assert notes == {"agreement is not defined on these pictures"}
 
 
+def test_classes_by_pixels_and_by_latents(request_of, counting, monkeypatch, tmp_path):
+    """Class 7 for a dark corner, else 8: the originals', and what becomes of them."""
+    from wavenetmv.bench import classifiers
+
+    class Corner:
+        def __init__(self, path):
+            pass
+
+        def best(self, pixels):
+            return [7 if pixels[0, 0, 0] < 160 else 8, 1]
+
+    monkeypatch.setattr(classifiers, "Classifier", Corner)
+    network = tmp_path / "corner.pth"
+    network.write_bytes(b"stands in for a network")
+    changes = {"metrics": ["psnr", "top1"], "classifier": network, "codecs": ["webp", "jpeg"]}
+    results = go(request_of(**changes))
+    wanted = {}
+    for name, path in request_of().pictures.items():
+        with Image.open(path) as image:
+            wanted[name] = 7 if image.getpixel((0, 0))[0] < 160 else 8
+    assert set(wanted.values()) == {7, 8}
+    for row in results.rows:
+        assert row.top1 is (row.label == wanted[row.picture])
+        assert (row.latents_label, row.latents_top1) == (
+            (7, wanted[row.picture] == 7) if row.codec == "jpeg" else (None, None)
+        )
+    latents = [p for p in results.points if p.path == "latents"]
+    assert [(p.codec, p.psnr, p.measure("top1")) for p in latents] == [("jpeg", None, 0.5)] * 3
+    found = [p.measure("top1") for p in results.points if p.path == "pixels"]
+    assert max(found) == 1
+    assert {(c.codec, c.path) for c in results.comparisons if c.metric == "top1"} == {
+        ("jpeg", "pixels"), ("jpeg", "latents"),
+    }  # fmt: skip
+    assert results.classifier.startswith("corner.pth ")
+    assert results.detector == ""
+    monkeypatch.setattr(Corner, "best", lambda *_: pytest.fail("looked again"))
+    assert go(request_of(**changes)).points == results.points
+    saved = request_of().out / "again"
+    saved.mkdir()
+    save(results, saved)
+    assert load(saved / "results.json") == results
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -343,6 +394,7 @@ def test_nothing_found_on_the_originals_is_a_note(request_of, counting, monkeypa
         ({"metrics": ["psnr", "ssim"]}, "unknown metric 'ssim'; there are psnr, ms-ssim"),
         ({"metrics": ["agreement"]}, "need --detector"),
         ({"metrics": ["map"], "detector": "x.onnx"}, "needs --annotations"),
+        ({"metrics": ["top1"]}, "needs --classifier"),
         ({"anchor": "vvc"}, "the anchor vvc is not among the codecs"),
     ],
 )

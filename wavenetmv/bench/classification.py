@@ -15,24 +15,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from wavenetmv.analysis import Analyzer
+from wavenetmv.bench.classifiers import Classifier, centre, whole
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.codec import PictureCodec
 from wavenetmv.metrics import Pixels, bits_per_pixel
 from wavenetmv.models.heads import ClassificationHead
 from wavenetmv.models.registry import read_head_info
-from wavenetmv.training.teachers import EfficientNetTeacher, load_efficientnet
 from wavenetmv.types import LAMBDA_DEFAULT, Picture
-
-_SQUARE = 224  # pixels
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class Row:
 def measure(
     codec: PictureCodec,
     analyzer: Analyzer,
-    teacher: EfficientNetTeacher,
+    classifier: Classifier,
     pictures: dict[str, Pixels],
     lmbda: float,
 ) -> list[Row]:
@@ -66,30 +61,11 @@ def measure(
                 name,
                 bits_per_pixel(len(data), width, height),
                 [each.class_id for each in analyzer.analyze(data, threshold=0)],
-                *(_best(teacher, pixels, view) for view in (_whole, _centre)),
-                *(_best(teacher, decoded, view) for view in (_whole, _centre)),
+                *(classifier.best(pixels, view) for view in (whole, centre)),
+                *(classifier.best(decoded, view) for view in (whole, centre)),
             )
         )
     return rows
-
-
-@torch.inference_mode()
-def _best(
-    teacher: EfficientNetTeacher, pixels: Pixels, view: Callable[[Tensor], Tensor]
-) -> list[int]:
-    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
-    logits = teacher.tail(teacher.stem(view(teacher.prepare(x))))
-    best: list[int] = logits[0].topk(ClassificationHead.limit).indices.tolist()
-    return best
-
-
-def _whole(x: Tensor) -> Tensor:
-    return x
-
-
-def _centre(x: Tensor) -> Tensor:
-    top, left = ((side - _SQUARE) // 2 for side in x.shape[2:])
-    return x[:, :, max(0, top) :, max(0, left) :][:, :, :_SQUARE, :_SQUARE]
 
 
 def agreement(found: list[list[int]], wanted: list[list[int]]) -> tuple[float, float]:
@@ -123,14 +99,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first pictures of each folder")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    teacher = load_efficientnet(arguments.teacher)
+    classifier = Classifier(arguments.teacher)
     codec = PictureCodec(weights=arguments.weights)
     head = read_head_info(arguments.head) if arguments.head else None
     analyzer = Analyzer(codec, ClassificationHead.task, head)
     rows = {}
     for folder in arguments.folders:
         pictures = dict(list(load_folder(folder).items())[: arguments.limit])
-        rows[str(folder)] = measure(codec, analyzer, teacher, pictures, arguments.lmbda)
+        rows[str(folder)] = measure(codec, analyzer, classifier, pictures, arguments.lmbda)
         report(str(folder), rows[str(folder)])
     if arguments.json:
         named = {folder: [asdict(row) for row in each] for folder, each in rows.items()}

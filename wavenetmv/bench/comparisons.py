@@ -15,7 +15,7 @@ import numpy as np
 
 from wavenetmv.bench.points import PATHS, Evaluations
 from wavenetmv.bench.results import Comparison
-from wavenetmv.bench.series import DETECTION_METRICS, Floats, Groups, Series, series_of
+from wavenetmv.bench.series import TASK_METRICS, Floats, Groups, Series, series_of
 from wavenetmv.metrics import Curve, bd_quality, bd_rate
 
 DRAWS = 200
@@ -26,14 +26,14 @@ _LEAST_SHARE = 0.95
 _LEAST_OVERLAP = 0.25
 _NAMES = {
     "psnr": "PSNR", "ms_ssim_db": "MS-SSIM", "vmaf": "VMAF", "map": "mAP",
-    "agreement": "agreement",
+    "agreement": "agreement", "top1": "top-1 agreement",
 }  # fmt: skip
 
 
 def compare_all(
     groups: Mapping[str, Groups], evaluations: Evaluations, anchor: str, metrics: Sequence[str]
 ) -> list[Comparison]:
-    """Every codec by pixels, and by latents where it has such detections.
+    """Every codec by pixels, and by latents where a head read its streams.
 
     groups   by codec the rows of each setting, see `points.complete_rows`
     metrics  of results.MEASURES; the anchor always counts by pixels
@@ -42,7 +42,7 @@ def compare_all(
     for metric in metrics:
         base = series_of(groups.get(anchor, ()), evaluations, "pixels", metric)
         for codec, own in groups.items():
-            for path in PATHS if metric in DETECTION_METRICS else PATHS[:1]:
+            for path in PATHS if metric in TASK_METRICS else PATHS[:1]:
                 series = series_of(own, evaluations, path, metric)
                 if (codec, path) != (anchor, "pixels") and (series or path == "pixels"):
                     found.append(compare(Comparison(anchor, codec, metric, path), base, series))

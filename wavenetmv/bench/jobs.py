@@ -40,7 +40,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Job:
-    """codec "" stands for the original picture: only the detector looks at it."""
+    """codec "" stands for the original picture: only detector and classifier look at it."""
 
     codec: str
     setting: Setting
@@ -48,7 +48,7 @@ class Job:
 
     @property
     def title(self) -> str:
-        return f"{self.codec or 'detector'} {self.setting.label} {self.source.name}"
+        return f"{self.codec or 'original'} {self.setting.label} {self.source.name}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Plan:
     ms_ssim, vmaf  measure it; PSNR always is
     detector  an ONNX file, None for none
     latents   codecs that find objects in their own streams
+    classifier  a file with its weights, None for none
+    latent_classes  codecs that find classes in their own streams
     """
 
     out: Path
@@ -69,6 +71,8 @@ class Plan:
     vmaf: bool = False
     detector: Path | None = None
     latents: frozenset[str] = frozenset()
+    classifier: Path | None = None
+    latent_classes: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=2)

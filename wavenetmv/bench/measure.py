@@ -18,6 +18,7 @@ from wavenetmv.errors import InputError, WmvError
 from wavenetmv.metrics import Pixels, bits_per_pixel, ms_ssim, psnr
 
 if TYPE_CHECKING:
+    from wavenetmv.bench.classifiers import Classifier
     from wavenetmv.bench.detectors import Detector
 
 # COCO's measure wants the whole curve of precision over recall, so nearly every score.
@@ -25,12 +26,13 @@ LEAST_SCORE = 0.01
 
 
 class Worker:
-    """Does jobs one after the other; loads codecs and the detector at first use."""
+    """Does jobs one after the other; loads codecs and networks at first use."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._codecs: dict[str, Codec] = {}
         self._detector: tuple[str, Detector] | None = None
+        self._classifier: tuple[str, Classifier] | None = None
 
     def __call__(self, job: Job) -> Row:
         """What goes wrong with this picture, codec and setting is in the row's `error`."""
@@ -48,10 +50,19 @@ class Worker:
 
     def _original(self, row: Row, source: Source) -> Row:
         entry = entry_of(self._plan.out, "original", source.content, "", "")
-        kind, _ = self._detection()
-        if not self._plan.resume or not _looked(entry, kind, source):
-            self._look(entry, source.pixels())
-        return replace(row, detections_file=entry.detections_file(kind))
+        if self._plan.detector:
+            kind, _ = self._detection()
+            if not self._plan.resume or not _looked(entry, kind, source):
+                self._look(entry, source.pixels())
+            row = replace(row, detections_file=entry.detections_file(kind))
+        if self._plan.classifier:
+            kind, classifier = self._classification()
+            record = (entry.record() or {}) if self._plan.resume else {}
+            if kind not in record:
+                record[kind] = classifier.best(source.pixels())[0]
+                entry.keep_record(record)
+            row = replace(row, label=record[kind])
+        return row
 
     def _coded(self, row: Row, job: Job) -> Row:
         codec = self._codec(job.codec)
@@ -62,6 +73,10 @@ class Worker:
         self._judge(codec, job.source, entry, data, record)
         if codec.name in self._plan.latents:
             self._find_in_stream(codec, job.source, entry, data, record)
+        if codec.name in self._plan.latent_classes:
+            kind = f"label-{codec.classification_head_name}"
+            if kind not in record:
+                record[kind] = codec.classify(data)
         if record != before:
             entry.keep_record(record)
         return self._filled(row, entry, record)
@@ -89,7 +104,9 @@ class Worker:
         look = kind is not None and ("psnr" not in record or not _looked(entry, kind, source))
         wanted = {"ms_ssim": self._plan.ms_ssim, "vmaf": self._plan.vmaf}
         missing = {name for name, wish in wanted.items() if wish and name not in record}
-        if "psnr" in record and not look and not missing:
+        label = self._classification()[0] if self._plan.classifier else None
+        classify = label is not None and label not in record
+        if "psnr" in record and not (look or classify or missing):
             return
         original = source.pixels()
         started = time.perf_counter()
@@ -101,6 +118,9 @@ class Worker:
         _compare(original, decoded, record, missing)
         if look:
             self._look(entry, decoded)
+        if classify:
+            kind, classifier = self._classification()
+            record[kind] = classifier.best(decoded)[0]
 
     def _look(self, entry: Entry, pixels: Pixels) -> None:
         """Keep what the detector finds in a picture, or in every frame of a clip."""
@@ -128,6 +148,11 @@ class Worker:
         latents = None
         if row.codec in self._plan.latents:
             latents = entry.detections_file(self._codec(row.codec).head_name)
+        label = latents_label = None
+        if self._plan.classifier:
+            label = record[self._classification()[0]]
+        if row.codec in self._plan.latent_classes:
+            latents_label = record[f"label-{self._codec(row.codec).classification_head_name}"]
         return replace(
             row,
             file_bytes=record["file_bytes"],
@@ -142,6 +167,8 @@ class Worker:
             stream_file=entry.stream_file,
             detections_file=detections,
             latents_file=latents,
+            label=label,
+            latents_label=latents_label,
         )
 
     def _codec(self, name: str) -> Codec:
@@ -161,6 +188,17 @@ class Worker:
             kind = f"detections-{file_hash(self._plan.detector)[:12]}"
             self._detector = kind, OnnxDetector(self._plan.detector, threads=1)
         return self._detector
+
+    def _classification(self) -> tuple[str, Classifier]:
+        """The same of the classifier."""
+        if self._classifier is None:
+            assert self._plan.classifier is not None
+            from wavenetmv.bench.classifiers import Classifier
+
+            _one_thread()
+            kind = f"label-{file_hash(self._plan.classifier)[:12]}"
+            self._classifier = kind, Classifier(self._plan.classifier)
+        return self._classifier
 
 
 def _looked(entry: Entry, kind: str, source: Source) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from wavenetmv.bench.detection_files import read_detections, read_frame_detections
 from wavenetmv.bench.detection_metrics import Evaluation, evaluate
 from wavenetmv.bench.ground_truth import GroundTruth
-from wavenetmv.bench.results import DETECTION, DecodingPath, Point, Row
+from wavenetmv.bench.results import CLASSIFICATION, DETECTION, DecodingPath, Point, Row
 from wavenetmv.metrics import decibels
 from wavenetmv.types import Detection
 
@@ -94,18 +94,27 @@ def _detections_file(row: Row, path: DecodingPath) -> str | None:
 def make_points(
     groups: Sequence[Sequence[Row]], tasks: Sequence[Task], evaluations: Evaluations
 ) -> list[Point]:
-    """One point per group, and one by latents where there are such detections."""
+    """One point per group, and one by latents where a head read the streams."""
     points = []
     for group in groups:
         for path in PATHS:
             done = evaluations.get((group[0].codec, path, group[0].setting), {})
-            if path == "pixels" or done:
-                points.append(_point(group, path, _measures(tasks, done)))
+            found = {DETECTION: _measures(tasks, done), CLASSIFICATION: _agreement(group, path)}
+            measured = {task: measures for task, measures in found.items() if measures}
+            if path == "pixels" or measured:
+                points.append(_point(group, path, measured))
     return points
 
 
-def _point(group: Sequence[Row], path: DecodingPath, measures: Mapping[str, float | None]) -> Point:
-    tasks = {DETECTION: measures} if measures else {}
+def _agreement(group: Sequence[Row], path: DecodingPath) -> dict[str, float | None]:
+    """How often the best class is that of the original; empty where nobody looked."""
+    same = _mean([row.top1 if path == "pixels" else row.latents_top1 for row in group])
+    return {} if same is None else {"top1": same}
+
+
+def _point(
+    group: Sequence[Row], path: DecodingPath, tasks: Mapping[str, Mapping[str, float | None]]
+) -> Point:
     bpp = _mean([row.bpp for row in group])
     assert bpp is not None
     first = group[0]

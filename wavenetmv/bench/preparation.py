@@ -14,7 +14,7 @@ from wavenetmv.bench.request import Request
 from wavenetmv.bench.vmaf import has_vmaf
 from wavenetmv.errors import InputError, UsageFault, WmvError
 
-ORIGINAL = ""  # in place of a codec: the detector on the pictures as they are
+ORIGINAL = ""  # in place of a codec: detector and classifier on the pictures as they are
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def prepare(request: Request) -> Prepared:
     A codec or picture that cannot be had is left out, with its reason.
     """
     _check_libraries(request)
-    _check_detector(request)
+    _check_networks(request)
     sources, unreadable = _sources(request)
     annotations = None
     if "map" in request.metrics and request.annotations is not None:
@@ -69,6 +69,8 @@ def prepare(request: Request) -> Prepared:
         if anchor in unavailable:
             raise InputError(f"the anchor {anchor} cannot run: {unavailable[anchor]}")
     latents, notes = _latents(request, codecs)
+    latent_classes, reasons = _latent_classes(request, codecs)
+    notes += reasons
     vmaf = "vmaf" in request.metrics and has_vmaf()
     if "vmaf" in request.metrics and not vmaf:
         notes.append("VMAF is left out: this ffmpeg was built without libvmaf")
@@ -76,6 +78,7 @@ def prepare(request: Request) -> Prepared:
     plan = Plan(
         request.out, request.options, request.resume, "ms-ssim" in request.metrics,
         vmaf, request.detector if request.detects else None, latents,
+        request.classifier if request.classifies else None, latent_classes,
     )  # fmt: skip
     jobs = _jobs(request, codecs, sources)
     return Prepared(
@@ -108,11 +111,15 @@ def _check_libraries(request: Request) -> None:
         )
 
 
-def _check_detector(request: Request) -> None:
+def _check_networks(request: Request) -> None:
     if request.detects and request.detector is not None:
         from wavenetmv.bench.detectors import OnnxDetector
 
         OnnxDetector(request.detector, threads=1)
+    if request.classifies and request.classifier is not None:
+        from wavenetmv.bench.classifiers import Classifier
+
+        Classifier(request.classifier)
 
 
 def _sources(request: Request) -> tuple[list[Source], list[str]]:
@@ -152,18 +159,27 @@ def _codecs(request: Request) -> tuple[dict[str, Codec], dict[str, str]]:
 
 def _latents(request: Request, codecs: Mapping[str, Codec]) -> tuple[frozenset[str], list[str]]:
     """Codecs that find objects in their own streams, and notes on those that might but do not."""
-    able, notes = [], []
-    for name, codec in codecs.items() if request.detects else ():
-        reason = codec.detects()
-        if reason is None:
-            able.append(name)
-        elif reason:
-            notes.append(f"{name} by latents is left out: {reason}")
-    return frozenset(able), notes
+    reasons = {name: codec.detects() for name, codec in codecs.items() if request.detects}
+    return _able(reasons, "by latents")
+
+
+def _latent_classes(
+    request: Request, codecs: Mapping[str, Codec]
+) -> tuple[frozenset[str], list[str]]:
+    """The same of classes."""
+    reasons = {name: codec.classifies() for name, codec in codecs.items() if request.classifies}
+    return _able(reasons, "top-1 agreement by latents")
+
+
+def _able(reasons: Mapping[str, str | None], way: str) -> tuple[frozenset[str], list[str]]:
+    """Codecs with no reason why not, and notes of those that have one."""
+    notes = [f"{name} {way} is left out: {reason}" for name, reason in reasons.items() if reason]
+    return frozenset(name for name, reason in reasons.items() if reason is None), notes
 
 
 def _jobs(request: Request, codecs: Mapping[str, Codec], sources: Sequence[Source]) -> list[Job]:
-    looks = [Job(ORIGINAL, Setting("", 0), source) for source in sources if request.detects]
+    look = request.detects or request.classifies
+    looks = [Job(ORIGINAL, Setting("", 0), source) for source in sources if look]
     return looks + [
         Job(name, setting, source)
         for source in sources

@@ -13,7 +13,7 @@ from wavenetmv.errors import UsageFault
 # By the name on the command line: the measure that codecs are compared by.
 METRICS = {
     "psnr": "psnr", "ms-ssim": "ms_ssim_db", "vmaf": "vmaf", "map": "map",
-    "agreement": "agreement",
+    "agreement": "agreement", "top1": "top1",
 }  # fmt: skip
 
 
@@ -22,7 +22,8 @@ class Request:
     """Raises UsageFault when the parts do not fit together.
 
     pictures     files by their name in the results; clips if `options.gop` says so
-    metrics      keys of METRICS; map and agreement need a detector, map annotations too
+    metrics      keys of METRICS; map and agreement need a detector, map annotations too,
+                 top1 a classifier
     anchor       a codec of `codecs`; "": vvc if it runs, for clips x264, else the first but
                  wmv that does
     further      more codecs to hold the others against
@@ -38,6 +39,7 @@ class Request:
     out: Path
     annotations: Path | None = None
     detector: Path | None = None
+    classifier: Path | None = None
     anchor: str = ""
     further: Sequence[str] = ()
     frames: int | None = None
@@ -56,11 +58,13 @@ class Request:
             raise UsageFault("map and agreement need --detector, an ONNX file")
         if "map" in self.metrics and self.annotations is None:
             raise UsageFault("map needs --annotations, COCO's instances.json")
+        if self.classifies and self.classifier is None:
+            raise UsageFault("top1 needs --classifier, EfficientNet-Lite0's weights")
         for anchor in (self.anchor, *self.further):
             if anchor and anchor not in self.codecs:
                 raise UsageFault(f"the anchor {anchor} is not among the codecs")
-        if self.video and ("map" in self.metrics or self.published):
-            raise UsageFault("labels and published curves are for pictures, not for video")
+        if self.video and (self.classifies or "map" in self.metrics or self.published):
+            raise UsageFault("labels, classes and published curves are for pictures, not for video")
         if not self.video and "vmaf" in self.metrics:
             raise UsageFault("vmaf is for video")
         if not self.video and (self.frames or self.options.inter_weights):
@@ -75,3 +79,8 @@ class Request:
     def detects(self) -> bool:
         """Whether a detector has to look at pictures."""
         return bool({"map", "agreement"} & set(self.metrics))
+
+    @property
+    def classifies(self) -> bool:
+        """Whether a classifier has to look at pictures."""
+        return "top1" in self.metrics

@@ -22,9 +22,12 @@ from wavenetmv.errors import InputError
 PSNR_MAX = 100.0
 
 DecodingPath = Literal["pixels", "latents"]
-# Keys of Point.tasks[DETECTION].
-DETECTION = "detection"
-TASK_MEASURES = ("map", "map50", "relative_map", "agreement", "agreement50", "top1")
+# Keys of Point.tasks, and of what each holds.
+DETECTION, CLASSIFICATION = "detection", "classification"
+DETECTION_MEASURES = ("map", "map50", "relative_map", "agreement", "agreement50")
+CLASSIFICATION_MEASURES = ("top1",)
+TASK_MEASURES = (*DETECTION_MEASURES, *CLASSIFICATION_MEASURES)
+_MEASURES_OF = {DETECTION: DETECTION_MEASURES, CLASSIFICATION: CLASSIFICATION_MEASURES}
 # Quality measures by the name that `Point.measure` takes, with their axis title.
 MEASURES = {
     "psnr": "PSNR (dB)",
@@ -54,7 +57,9 @@ class Row:
     latents_file      detections from the stream itself, without pixels
     stream_file       the coded bytes
     decoded_file      decoded pixels as PNG; of the pictures to show only, of clips one frame
-    top1              the classifier's first label equals the one on the original
+    label, latents_label  the class that is likeliest to the classifier in the decoded pixels, and
+                      to the head in the stream itself
+    top1, latents_top1  it is the one that the classifier sees in the original
     error             what went wrong, in one line; "" if fine, else all measures are None
     frames            of a clip, None for a picture
     frame_psnr        dB of each frame in order: a drift from frame to frame shows here
@@ -77,7 +82,10 @@ class Row:
     latents_file: str | None = None
     stream_file: str | None = None
     decoded_file: str | None = None
+    label: int | None = None
+    latents_label: int | None = None
     top1: bool | None = None
+    latents_top1: bool | None = None
     error: str = ""
     frames: int | None = None
     frame_psnr: tuple[float, ...] | None = None
@@ -89,11 +97,11 @@ class Point:
     """Means over the pictures at one setting of a codec; the curve's points, rate rising.
 
     ms_ssim_db  decibels of the mean, as published curves have it
-    path      "latents" for detections from the stream itself: no pixels, so no PSNR; decode_s
+    path      "latents" for what heads find in the stream itself: no pixels, so no PSNR; decode_s
               is then the time from bytes to detections
     pictures  how many pictures or clips the means are of
     encode_fps, decode_fps  frames per second, of clips
-    tasks     per task ("detection") the measures of TASK_MEASURES, None where not taken
+    tasks     per task its measures, None where not taken
     """
 
     codec: str
@@ -113,8 +121,9 @@ class Point:
 
     def measure(self, name: str) -> float | None:
         """A quality by its name in MEASURES; None where it was not taken."""
-        if name in TASK_MEASURES:
-            return self.tasks.get(DETECTION, {}).get(name)
+        for task, measures in _MEASURES_OF.items():
+            if name in measures:
+                return self.tasks.get(task, {}).get(name)
         value: float | None = getattr(self, name)
         return value
 
@@ -172,7 +181,7 @@ class Results:
     settings    by codec, what its encoder was called with
     machine     processor, cores, system, ...; versions: of every program and library used
     date        ISO 8601, UTC; command: what was typed; jobs: processes that ran side by side
-    detector    file name and hash of the network on pixels, "" without
+    detector, classifier  file name and hash of the network on pixels, "" without
     further     comparisons with codecs other than `anchor`
     baseline    detection measures of the original pictures (map, map50), empty without labels
     failures    one line per codec or row that failed; notes: one line each, for the reader
@@ -189,6 +198,7 @@ class Results:
     weights: Weights | None = None
     detector: str = ""
     annotations: str = ""
+    classifier: str = ""
     baseline: Mapping[str, float] = field(default_factory=dict)
     pictures: tuple[PictureInfo, ...] = ()
     rows: tuple[Row, ...] = ()

@@ -138,6 +138,7 @@ def _circumstances(results: Results) -> str:
         "date": results.date,
         "weights": f"{weights.name}, hash {weights.hash}" if weights else "",
         "detector": results.detector,
+        "classifier": results.classifier,
         "on the original pictures": baseline,
         "machine": ", ".join(f"{key} {value}" for key, value in results.machine.items()),
         "jobs side by side": str(results.jobs),

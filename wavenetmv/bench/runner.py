@@ -69,12 +69,23 @@ def _in_order(prepared: Prepared, found: Sequence[Row]) -> list[Row]:
 
 
 def _with_original(row: Row, originals: Mapping[str, Row]) -> Row:
-    """Without detections on the original there is nothing to hold a picture's against."""
+    """With what networks see in the original, which a picture's results are held against."""
     original = originals.get(row.picture)
-    if original is None or not original.error or row.error:
+    if original is None or row.error:
         return row
-    blank = Row(row.codec, row.setting, row.picture, row.width, row.height, frames=row.frames)
-    return replace(blank, error=f"the detector failed on the original: {original.error}")
+    if original.error:
+        blank = Row(row.codec, row.setting, row.picture, row.width, row.height, frames=row.frames)
+        return replace(blank, error=f"a network failed on the original: {original.error}")
+    return replace(
+        row,
+        top1=_same(row.label, original.label),
+        latents_top1=_same(row.latents_label, original.label),
+    )
+
+
+def _same(label: int | None, wanted: int | None) -> bool | None:
+    """None where nobody looked."""
+    return None if label is None or wanted is None else label == wanted
 
 
 def _tasks(prepared: Prepared, originals: Mapping[str, Row]) -> tuple[list[Task], list[str]]:
@@ -107,10 +118,12 @@ def _baseline(tasks: Sequence[Task]) -> dict[str, float]:
 def _circumstances(prepared: Prepared) -> Results:
     """When, where and how."""
     request = prepared.request
-    detector = annotations = ""
+    detector = annotations = classifier = ""
     if prepared.plan.detector:
         path = prepared.plan.detector
         detector = f"{path.name} {file_hash(path)[:16]}"
+    if network := prepared.plan.classifier:
+        classifier = f"{network.name} {file_hash(network)[:16]}"
     if prepared.annotations is not None and request.annotations:
         annotations = f"{request.annotations.name} {file_hash(request.annotations)[:16]}"
     return Results(
@@ -125,6 +138,7 @@ def _circumstances(prepared: Prepared) -> Results:
         weights=_weights(prepared),
         detector=detector,
         annotations=annotations,
+        classifier=classifier,
         published=published_kodak() if request.published else {},
     )
 
@@ -155,7 +169,7 @@ def _failures(prepared: Prepared, rows: Sequence[Row]) -> list[str]:
             failed.setdefault((row.codec, row.picture, row.error), []).append(row.setting)
     for (codec, picture, error), settings in failed.items():
         where = f" at {', '.join(settings)}" if any(settings) else ""
-        lines.append(f"{codec or 'detector'}, {picture}{where}: {error}")
+        lines.append(f"{codec or 'original'}, {picture}{where}: {error}")
     return lines
 
 

@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 Groups = Sequence[Sequence[Row]]  # per setting the rows of the same pictures in the same order
 
 DETECTION_METRICS = ("map", "agreement")
+TASK_METRICS = (*DETECTION_METRICS, "top1")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def series_of(
     """One codec's rows; None where `metric` was not measured."""
     if metric in DETECTION_METRICS:
         return _detection_series(groups, evaluations, path, metric)
-    name = "ms_ssim" if metric == "ms_ssim_db" else metric
+    name = _COLUMNS.get((metric, path), metric)
     # Small pictures have no MS-SSIM, nor VMAF.
     missing = {row.picture for g in groups for row in g if getattr(row, name) is None}
     kept = [[row for row in group if row.picture not in missing] for group in groups]
@@ -64,6 +65,13 @@ def series_of(
         return np.vectorize(decibels)(means) if metric == "ms_ssim_db" else means
 
     return Series([row.picture for row in kept[0]], _bits(kept), mean)
+
+
+# Columns of rows whose names are not their metric's.
+_COLUMNS: dict[tuple[str, DecodingPath], str] = {
+    ("ms_ssim_db", "pixels"): "ms_ssim",
+    ("top1", "latents"): "latents_top1",
+}
 
 
 def _detection_series(

@@ -10,7 +10,7 @@ from wavenetmv.bench.results import MEASURES, DecodingPath, Results
 OWN = "wmv"
 MISSING = "\N{EN DASH}"  # a number that was not taken
 _MINUS = "\N{MINUS SIGN}"
-_QUALITY = {"map": "mAP", "agreement": "agreement"}
+_QUALITY = {"map": "mAP", "agreement": "agreement", "top1": "top-1 agreement"}
 # Digits after the point by measure.
 _DIGITS = {
     "psnr": 2, "ms_ssim": 4, "ms_ssim_db": 2, "vmaf": 2, "bpp": 4, "encode_fps": 1, "decode_fps": 1

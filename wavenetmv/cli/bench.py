@@ -34,8 +34,8 @@ Codecs = Annotated[
     str | None,
     typer.Option(
         show_default="all", metavar="A,B,...",
-        help="wmv, jpeg, webp, jpeg2000, jpegxl, hevc, av1, avif, vvc, vtm, bmshj2018, cheng2020;"
-        " of video wmv, wmv-intra, x264, x265, svt-av1, vvc.",
+        help="wmv, wmv-human, jpeg, webp, jpeg2000, jpegxl, hevc, av1, avif, vvc, vtm, bmshj2018,"
+        " cheng2020; of video wmv, wmv-intra, x264, x265, svt-av1, vvc.",
     ),
 ]  # fmt: skip
 Metrics = Annotated[
@@ -43,7 +43,7 @@ Metrics = Annotated[
     typer.Option(
         show_default="psnr, ms-ssim and what the other options allow", metavar="A,B,...",
         help="psnr, ms-ssim, vmaf (of video), map (detection against --annotations), agreement"
-        " (against the detector's own result on the original).",
+        " (against the detector's own result on the original), top1 (the same of the classifier).",
     ),
 ]  # fmt: skip
 Annotations = Annotated[
@@ -51,6 +51,10 @@ Annotations = Annotated[
 ]
 Detector = Annotated[
     Path | None, typer.Option(help="A YOLOX-style ONNX file that looks at decoded pictures.")
+]
+Classifier = Annotated[
+    Path | None,
+    typer.Option(help="EfficientNet-Lite0's weights, a PyTorch file, to classify pictures with."),
 ]
 Anchor = Annotated[
     str | None,
@@ -110,6 +114,7 @@ def bench(
     metrics: Metrics = None,
     annotations: Annotations = None,
     detector: Detector = None,
+    classifier: Classifier = None,
     anchor: Anchor = None,
     points: Points = None,
     checkpoints: Checkpoints = None,
@@ -159,10 +164,10 @@ def bench(
         request = Request(
             pictures=found,
             codecs=names(codecs) or default_names(video),
-            metrics=names(metrics) or default_metrics(annotations, detector, video),
-            out=out, annotations=annotations, detector=detector, anchor=main_anchor,
-            further=further, frames=frames, points=points, options=trained, jobs=jobs,
-            resume=resume, published=published is not None,
+            metrics=names(metrics) or default_metrics(annotations, detector, classifier, video),
+            out=out, annotations=annotations, detector=detector, classifier=classifier,
+            anchor=main_anchor, further=further, frames=frames, points=points, options=trained,
+            jobs=jobs, resume=resume, published=published is not None,
             command=shlex.join(["wmv", *sys.argv[1:]]),
         )  # fmt: skip
         prepared = prepare(request)

@@ -31,11 +31,14 @@ def find_inputs(inputs: Sequence[str], video: bool) -> dict[str, Path]:
     return {name: Path(path) for name, path in items.find(inputs, READABLE_SUFFIXES).items()}
 
 
-def default_metrics(annotations: Path | None, detector: Path | None, video: bool) -> list[str]:
+def default_metrics(
+    annotations: Path | None, detector: Path | None, classifier: Path | None, video: bool
+) -> list[str]:
     """Everything that the other options allow."""
     similar = ["psnr", "ms-ssim", *(["vmaf"] if video else [])]
     labelled = ["map"] if annotations else []
-    return [*similar, *labelled, *(["agreement"] if detector else [])]
+    seen = [*(["agreement"] if detector else []), *(["top1"] if classifier else [])]
+    return [*similar, *labelled, *seen]
 
 
 def checkpoints_of(given: Sequence[str]) -> dict[str, list[Path]]:

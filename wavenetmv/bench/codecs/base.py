@@ -15,7 +15,7 @@ from wavenetmv.types import Detection
 
 # In the order of tables and plots.
 CODEC_NAMES = (
-    "wmv", "jpeg", "webp", "jpeg2000", "jpegxl", "hevc", "av1", "avif", "vvc", "vtm",
+    "wmv", "wmv-human", "jpeg", "webp", "jpeg2000", "jpegxl", "hevc", "av1", "avif", "vvc", "vtm",
     "bmshj2018", "cheng2020",
 )  # fmt: skip
 VIDEO_CODEC_NAMES = ("wmv", "wmv-intra", "x264", "x265", "svt-av1", "vvc")
@@ -97,6 +97,19 @@ class Codec(ABC):
 
     def detects(self) -> str | None:
         """None if `detect` works, else why not; "" for codecs that never could."""
+        return ""
+
+    def classify(self, data: bytes) -> int:
+        """The likeliest class, found in the stream itself; see `classifies`."""
+        raise NotImplementedError(f"{self.name} streams are no input for a classifier")
+
+    @property
+    def classification_head_name(self) -> str:
+        """Tells heads apart whose classes are kept."""
+        raise NotImplementedError(f"{self.name} has no head")
+
+    def classifies(self) -> str | None:
+        """As `detects`, of `classify`."""
         return ""
 
 

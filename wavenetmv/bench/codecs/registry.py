@@ -46,10 +46,10 @@ def make_codec(name: str, options: CodecOptions) -> Codec:
         return _pillow(name)
     if name in _FFMPEG:
         return _ffmpeg(name)
-    if name == "wmv":
-        from wavenetmv.bench.codecs.wmv import WmvCodec
+    if name in ("wmv", "wmv-human"):
+        from wavenetmv.bench.codecs.wmv import HumanWmvCodec, WmvCodec
 
-        return WmvCodec(options.weights)
+        return (WmvCodec if name == "wmv" else HumanWmvCodec)(options.weights)
     if name == "vtm":
         from wavenetmv.bench.codecs.vtm import VtmCodec
 

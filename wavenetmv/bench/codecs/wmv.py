@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import WmvError
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
+from wavenetmv.models.heads import ClassificationHead, DetectionHead
 from wavenetmv.models.registry import WeightsInfo, find_head
-from wavenetmv.types import Detection, Picture
+from wavenetmv.types import Detection, Picture, Profile
 
 WARM_UP = 64  # pixels a side
 
@@ -29,42 +30,74 @@ class WmvCodec(Codec):
     suffix = ".wmv"
     settings = tuple(Setting(f"lambda {lmbda:g}", lmbda) for lmbda in ANCHOR_LAMBDAS)
 
+    profile: ClassVar[Profile | None] = None  # the weights' own default
+
     def __init__(self, weights: Path | None = None, inter_weights: Path | None = None) -> None:
         self._codec = PictureCodec("cpu", threads=1, weights=weights, inter_weights=inter_weights)
-        self._analyzer = Analyzer(self._codec)
+        self._detection, self._classification = (
+            Analyzer(self._codec, head.task) for head in (DetectionHead, ClassificationHead)
+        )
 
     @cached_property
     def weights(self) -> WeightsInfo:
         return self._codec.weights
 
     def command(self, setting: Setting) -> str:
-        return (
+        text = (
             f"wavenetmv {__version__}, weights {self.weights.name} {self.weights.sha256[:16]}: "
             f"wmv encode --lambda {setting.value:g}"
         )
+        return f"{text} --for {self.profile.name.lower()}" if self.profile else text
 
     def prepare(self) -> None:
         grey = np.full((WARM_UP, WARM_UP, 3), 128, np.uint8)
         self.decode(self.encode(grey, self.settings[0]), WARM_UP, WARM_UP)
 
     def encode(self, pixels: Pixels, setting: Setting) -> bytes:
-        return self._codec.encode(Picture(pixels), setting.value)
+        return self._codec.encode(Picture(pixels), setting.value, self.profile)
 
     def decode(self, data: bytes, height: int, width: int) -> Pixels:
         return self._codec.decode(data).pixels
 
     def detects(self) -> str | None:
+        return self._lacks(self._detection)
+
+    @property
+    def head_name(self) -> str:
+        return self._name_of(self._detection)
+
+    def detect(self, data: bytes, threshold: float) -> list[Detection]:
+        # What a head for objects gives.
+        return cast("list[Detection]", self._detection.analyze(data, threshold))
+
+    def classifies(self) -> str | None:
+        return self._lacks(self._classification)
+
+    @property
+    def classification_head_name(self) -> str:
+        return self._name_of(self._classification)
+
+    def classify(self, data: bytes) -> int:
+        return self._classification.analyze(data, threshold=0)[0].class_id
+
+    def _lacks(self, analyzer: Analyzer) -> str | None:
         try:
-            find_head(self._analyzer.task, self.weights.stream_hash)
+            find_head(analyzer.task, self.weights.stream_hash)
         except WmvError as error:
             return str(error)
         return None
 
-    @property
-    def head_name(self) -> str:
-        head = find_head(self._analyzer.task, self.weights.stream_hash)
-        return f"latents-{head.sha256[:8]}"
+    def _name_of(self, analyzer: Analyzer) -> str:
+        return f"latents-{find_head(analyzer.task, self.weights.stream_hash).sha256[:8]}"
 
-    def detect(self, data: bytes, threshold: float) -> list[Detection]:
-        # What a head for objects gives.
-        return cast("list[Detection]", self._analyzer.analyze(data, threshold))
+
+class HumanWmvCodec(WmvCodec):
+    """`wmv encode --for human`. Raises UsageFault for weights of one profile only."""
+
+    name = "wmv-human"
+    title = "wmv --for human"
+    profile = Profile.HUMAN
+
+    def __init__(self, weights: Path | None = None) -> None:
+        super().__init__(weights)
+        self._codec.frames_for(self.profile)

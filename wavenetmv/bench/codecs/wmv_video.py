@@ -68,7 +68,7 @@ class WmvVideoCodec(WmvCodec):
             return np.stack([frame.pixels for frame in video])
 
     def detect_frames(self, data: bytes, threshold: float) -> list[list[Detection]]:
-        find = by_latents(self._analyzer)
+        find = by_latents(self._detection)
         with VideoAnalyzer(self._codec, io.BytesIO(data), find, threshold) as video:
             # What a head for objects gives.
             return [cast("list[Detection]", list(frame.found)) for frame in video]

@@ -100,6 +100,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         ("command", results.command),
         ("weights", f"{weights.name}, hash {weights.hash}" if weights else ""),
         ("detector", results.detector),
+        ("classifier", results.classifier),
         ("labels", results.annotations),
         ("jobs side by side", str(results.jobs)),
         *results.machine.items(),
