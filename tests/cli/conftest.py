@@ -49,11 +49,13 @@ def codec(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Mo
 
 
 @pytest.fixture
-def wmv() -> Callable[..., Result]:
+def wmv(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """The command in this process, as `wmv *arguments < stdin`."""
 
     def run(*arguments: object, stdin: bytes = b"") -> Result:
-        result = CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
+        words = [str(each) for each in arguments]
+        monkeypatch.setattr("sys.argv", ["wmv", *words])
+        result = CliRunner().invoke(app, words, input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Result(result.exit_code, result.stdout, result.stdout_bytes, result.stderr)

@@ -53,7 +53,7 @@ def test_bench_compares_codecs_and_writes_everything(wmv, folder, out):
     assert names >= {"results.json", "pictures.csv", "rate-psnr.svg", "rate-psnr.png", "cache"}
     assert (out / "report.html").read_text().lstrip().startswith("<!")
     record = json.loads((out / "results.json").read_text())
-    assert record["command"].startswith("wmv ")
+    assert record["command"].startswith("wmv bench ")
     assert record["weights"]["name"] == "tiny"
 
 
