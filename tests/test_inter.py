@@ -20,7 +20,6 @@ from wavenetmv.models.checkpoints import load_inter_weights
 from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.exact import export_entropy
 from wavenetmv.models.inter import InterModel
-from wavenetmv.models.inter_inference import Reference
 from wavenetmv.training.export import inter_model_from_weights
 from wavenetmv.types import Profile, VideoFrame, VideoInfo
 from wavenetmv.video_codec import VideoDecoder, VideoEncoder
@@ -106,8 +105,8 @@ def test_scene_cut_begins_a_group(codec, frames, monkeypatch):
     def helps(reference):
         pixels = torch.from_numpy(reference.clip(0, 255).astype(np.uint8))
         still = torch.zeros(1, 2, 8, 12, dtype=torch.int16)
-        prediction = networks.predict(Reference(pixels, torch.zeros(0), intra=True), still)
-        residual = networks.residual(torch.from_numpy(frames[1]), prediction)
+        prediction = networks.predict(networks.padded(pixels), still)
+        residual = networks.residual(networks.padded(torch.from_numpy(frames[1])), prediction)
         return networks.helps(residual, prediction, lambda_index=128)
 
     assert helps(near)

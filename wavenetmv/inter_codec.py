@@ -102,9 +102,10 @@ class InterFrameCodec:
         source = torch.from_numpy(np.ascontiguousarray(pixels))
         model = self.model
         with enough_memory(height, width):
-            motion = model.search(source, past.reference, lambda_index)
-            prediction = model.predict(past.reference, motion)
-            residual = model.residual(source, prediction)
+            x, reference = model.padded(source), model.padded(past.reference.pixels)
+            motion = model.search(x, reference, lambda_index)
+            prediction = model.predict(reference, motion)
+            residual = model.residual(x, prediction)
             if not model.helps(residual, prediction, lambda_index):
                 return None
             y, z = model.analyse(residual, prediction, lambda_index, self.block)
@@ -134,7 +135,7 @@ class InterFrameCodec:
             seen = model.past(past.reference, motion)
             integers = walk(model.entropy, size, lambda_index, dequantise, self.block, seen)
             dequantise.finish(payload.symbols_crc)
-            prediction = model.predict(past.reference, motion)
+            prediction = model.predict(model.padded(past.reference.pixels), motion)
             decoded = self._synthesise(integers, prediction, height, width, lambda_index)
         return Past(Reference(decoded, integers, intra=False), field.activity)
 

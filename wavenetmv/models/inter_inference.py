@@ -57,16 +57,22 @@ class InterInferenceModel(Networks):
         self.g_a, self.g_s = model.g_a, model.g_s
 
     @torch.inference_mode()
-    def search(self, pixels: Tensor, reference: Reference, lambda_index: int) -> Tensor:
-        """The motion field int16 [1, 2, h, w] from `reference` to `pixels` uint8 [H, W, 3]."""
-        price = price_of_a_bit(index_to_lambda(lambda_index))
-        current, past = (luma(self._padded(each)) for each in (pixels, reference.pixels))
-        return estimate(current, past, price)
+    def padded(self, pixels: Tensor) -> Tensor:
+        """uint8 [H, W, 3] -> [1, 3, H', W'] in [0, 1], edges repeated to multiples of 64."""
+        x = pixels.to(self.device).permute(2, 0, 1)[None].float().div_(255)
+        factor = self.config.downsampling_factor
+        return F.pad(x, (0, -x.shape[3] % factor, 0, -x.shape[2] % factor), mode="replicate")
 
     @torch.inference_mode()
-    def predict(self, reference: Reference, motion: Tensor) -> Prediction:
-        """What `motion` makes of the frame before."""
-        pixels = compensate(self._padded(reference.pixels), motion).clamp_(0, 1)
+    def search(self, x: Tensor, reference: Tensor, lambda_index: int) -> Tensor:
+        """The motion field int16 [1, 2, h, w] from the frame before to x, both `padded`."""
+        price = price_of_a_bit(index_to_lambda(lambda_index))
+        return estimate(luma(x), luma(reference), price)
+
+    @torch.inference_mode()
+    def predict(self, reference: Tensor, motion: Tensor) -> Prediction:
+        """What `motion` makes of the frame before, `padded`."""
+        pixels = compensate(reference, motion).clamp_(0, 1)
         return Prediction(pixels, self.lifting(pixels - 0.5))
 
     @torch.inference_mode()
@@ -78,9 +84,9 @@ class InterInferenceModel(Networks):
         return torch.cat([latents, rough, flag], 1)
 
     @torch.inference_mode()
-    def residual(self, pixels: Tensor, prediction: Prediction) -> Tensor:
-        """Packet [1, P, H'/8, W'/8] of what `prediction` leaves of pixels uint8 [H, W, 3]."""
-        residual: Tensor = self.lifting(self._padded(pixels) - prediction.pixels)
+    def residual(self, x: Tensor, prediction: Prediction) -> Tensor:
+        """Packet [1, P, H'/8, W'/8] of what `prediction` leaves of x, `padded`."""
+        residual: Tensor = self.lifting(x - prediction.pixels)
         return residual
 
     @torch.inference_mode()
@@ -111,9 +117,3 @@ class InterInferenceModel(Networks):
         x_hat = prediction.pixels + self.lifting.inverse(change)
         values = x_hat[0, :, :height, :width].clamp_(0, 1).mul_(255).round_().to(torch.uint8)
         return values.permute(1, 2, 0).contiguous().cpu()
-
-    def _padded(self, pixels: Tensor) -> Tensor:
-        """uint8 [H, W, 3] -> [1, 3, H', W'] in [0, 1], edges repeated to multiples of 64."""
-        x = pixels.to(self.device).permute(2, 0, 1)[None].float().div_(255)
-        factor = self.config.downsampling_factor
-        return F.pad(x, (0, -x.shape[3] % factor, 0, -x.shape[2] % factor), mode="replicate")

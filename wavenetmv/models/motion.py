@@ -34,7 +34,10 @@ _ECONOMY_PASSES = 2
 _STILL = 1.0
 _SMOOTHNESS_LIMIT = 16.0  # pixels: beyond it a vector may differ from its neighbours at will
 
+_PART = BLOCK // 2  # compensation works on quarters of blocks
+
 Vectors = Tensor  # int64 [B, 2, h, w], whole pixels of one level of the search
+Places = tuple[Tensor, ...]  # batch, row, column of some blocks, int64 [k] each
 
 
 @torch.no_grad()
@@ -80,14 +83,14 @@ def compensate(reference: Tensor, motion: Tensor) -> Tensor:
     blocks point to, weighted by distance: no block edges.
     """
     H, W = reference.shape[2:]
-    vectors = _quarters(motion.to(reference.dtype))
+    quarters = motion.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    own = _replaced(reference, reference, quarters, (quarters != 0).any(1))
+    prediction = own
     # Quarters of blocks: each has one nearest neighbour above or below, and one beside it.
-    above_below, beside = _nearest(vectors, 2), _nearest(vectors, 3)
-    vertical = _ramp(H, reference)[:, None]
-    horizontal = _ramp(W, reference)
-    prediction = (1 - vertical - horizontal) * _sample(reference, vectors)
-    prediction += vertical * _sample(reference, above_below)
-    prediction += horizontal * _sample(reference, beside)
+    for axis, ramp in ((2, _ramp(H, reference)[:, None]), (3, _ramp(W, reference)[None])):
+        neighbours = _nearest(quarters, axis)
+        other = _replaced(own, reference, neighbours, (neighbours != quarters).any(1))
+        prediction = torch.addcmul(prediction, ramp, other - own)
     return prediction
 
 
@@ -202,14 +205,16 @@ def _economise(
     """Where a neighbour's vector costs fewer bits than it adds errors, that one instead."""
     price = torch.as_tensor(bit_price, device=motion.device).view(-1, 1, 1, 1)
     h, w = motion.shape[2:]
-    rows = slice(None, None, 2)  # every second row tells enough
+    step = BLOCK // _PART  # every second row and column tell enough
+    wanted = _parts(current[:, :, ::step, ::step].contiguous())
 
-    def error(candidate: Tensor) -> Tensor:
-        found = _sample(reference, _quarters(candidate), rows)
-        squared = (found - current[:, :, rows]).square_()
-        return F.avg_pool2d(squared, (BLOCK // 2, BLOCK))
+    def errors(candidate: Tensor, where: Tensor) -> Tensor:
+        """Mean squared errors of the blocks that `where` [B, h, w] names."""
+        places = where.nonzero(as_tuple=True)
+        found = _sample(reference, candidate, places, step)
+        return (found - _at(wanted, places)).square_().mean((1, 2, 3))
 
-    own = error(motion)
+    own = errors(motion, torch.ones_like(motion[:, 0], dtype=torch.bool)).view(-1, 1, h, w)
     for _ in range(_ECONOMY_PASSES):
         padded = F.pad(motion, (1, 1, 1, 0))
         left, above, above_right = (
@@ -219,12 +224,14 @@ def _economise(
         expected = torch.stack((left, above, above_right)).median(0).values
         best = own + price * _vector_bits(motion - expected)
         for candidate in (expected, left, above, torch.zeros_like(motion)):
-            candidate_error = error(candidate)
-            cost = candidate_error + price * _vector_bits(candidate - expected)
-            better = cost < best
+            cost = price * _vector_bits(candidate - expected)
+            possible = (cost < best) & (candidate != motion).any(1, keepdim=True)
+            found = torch.full_like(own, torch.inf)
+            found[possible] = errors(candidate, possible[:, 0])
+            better = found + cost < best
             motion = torch.where(better, candidate, motion)
-            own = torch.where(better, candidate_error, own)
-            best = torch.where(better, cost, best)
+            own = torch.where(better, found, own)
+            best = torch.where(better, found + cost, best)
     return motion
 
 
@@ -249,25 +256,23 @@ class _Matching:
         return self._mean(self._difference(vectors).square_())
 
     def _difference(self, vectors: Vectors) -> Tensor:
-        index = _flat_index(vectors, self._block, self._height, self._width)
-        return self._reference.gather(1, index[:, ::2].flatten(1)).sub_(self._current)
+        index = _flat_index(vectors, self._block, self._height, self._width, every=2)
+        return self._reference.gather(1, index.flatten(1)).sub_(self._current)
 
     def _mean(self, error: Tensor) -> Tensor:
         shape = (-1, 1, self._height // 2, self._width)
         return F.avg_pool2d(error.view(shape), (self._block // 2, self._block))
 
 
-def _flat_index(vectors: Vectors, block: int, height: int, width: int) -> Tensor:
-    """Where each position [B, H, W] of a plane comes from, beyond the border the nearest."""
-    dense = vectors.repeat_interleave(block, 2).repeat_interleave(block, 3)
-    rows = torch.arange(height, device=vectors.device)[:, None] + dense[:, 0]
+def _flat_index(vectors: Vectors, block: int, height: int, width: int, every: int = 1) -> Tensor:
+    """Where each position in every n-th row of a plane comes from, beyond the border the nearest.
+
+    int64 [B, height / every, width].
+    """
+    dense = vectors.repeat_interleave(block // every, 2).repeat_interleave(block, 3)
+    rows = torch.arange(0, height, every, device=vectors.device)[:, None] + dense[:, 0]
     columns = torch.arange(width, device=vectors.device) + dense[:, 1]
     return rows.clamp_(0, height - 1) * width + columns.clamp_(0, width - 1)
-
-
-def _quarters(motion: Tensor) -> Tensor:
-    """[B, 2, h, w] in steps -> [B, 2, 2 h, 2 w] in pixels, for blocks of 8 x 8."""
-    return (motion / SUBPEL).repeat_interleave(2, 2).repeat_interleave(2, 3)
 
 
 def _nearest(quarters: Tensor, axis: int) -> Tensor:
@@ -284,17 +289,70 @@ def _ramp(size: int, like: Tensor) -> Tensor:
     return (place - place.floor() - 0.5).abs() / 2
 
 
-def _sample(reference: Tensor, vectors: Tensor, only: slice = slice(None)) -> Tensor:
-    """`reference` at real-valued places: vectors in pixels, one for each 8 x 8 quarter.
+def _parts(x: Tensor) -> Tensor:
+    """[B, C, H, W] as squares of 8 x 8: a view [B, C, H / 8, 8, W / 8, 8]."""
+    B, C, H, W = x.shape
+    return x.view(B, C, H // _PART, _PART, W // _PART, _PART)
 
-    `only` chooses rows of the result.
+
+def _at(parts: Tensor, places: Places) -> Tensor:
+    """The squares [k, C, 8, 8] at these places."""
+    batch, rows, columns = places
+    return parts[batch, :, rows, :, columns]
+
+
+def _replaced(x: Tensor, reference: Tensor, vectors: Tensor, where: Tensor) -> Tensor:
+    """`x` [B, C, H, W] with the squares that `where` [B, H / 8, W / 8] names sampled anew.
+
+    `vectors`, in steps, has one for each square.  In most frames most squares need nothing.
     """
+    out = x.clone()
+    batch, rows, columns = places = where.nonzero(as_tuple=True)
+    if len(batch):
+        _parts(out)[batch, :, rows, :, columns] = _sample(reference, vectors, places)
+    return out
+
+
+def _sample(reference: Tensor, vectors: Tensor, places: Places, step: int = 1) -> Tensor:
+    """`reference` [B, C, H, W] where `vectors`, in steps, point from the squares at `places`.
+
+    [k, C, 8, 8]: every `step`-th pixel of squares with 8 * step pixels a side, by bicubic
+    interpolation.
+    """
+    batch, rows, columns = places
     H, W = reference.shape[2:]
-    dense = vectors.repeat_interleave(BLOCK // 2, 3)
-    dense = dense.repeat_interleave(BLOCK // 2, 2)[:, :, only]
-    rows = torch.arange(H, device=vectors.device)[only, None] + dense[:, 0]
-    columns = torch.arange(W, device=vectors.device) + dense[:, 1]
-    grid = torch.stack(((2 * columns + 1) / W - 1, (2 * rows + 1) / H - 1), 3)
-    return F.grid_sample(
-        reference, grid, mode="bicubic", padding_mode="border", align_corners=False
-    )
+    offsets = torch.arange(0, _PART * step, step, device=vectors.device)
+    moved = vectors[batch, :, rows, columns] / SUBPEL
+    y = (rows * _PART * step + moved[:, 0])[:, None] + offsets
+    x = (columns * _PART * step + moved[:, 1])[:, None] + offsets
+    square = (len(batch), _PART, _PART)
+    grid = torch.stack(
+        (
+            ((2 * x + 1) / W - 1)[:, None].expand(square),
+            ((2 * y + 1) / H - 1)[:, :, None].expand(square),
+        ),
+        3,
+    ).to(reference.dtype)
+    ends = torch.bincount(batch, minlength=len(reference)).cumsum(0).tolist()
+    found = [
+        _bicubic(picture, grid[start:end])
+        for picture, start, end in zip(reference, [0, *ends], ends, strict=False)
+        if end > start
+    ]
+    if not found:
+        return reference.new_empty(0, reference.shape[1], _PART, _PART)
+    return torch.cat(found)
+
+
+def _bicubic(picture: Tensor, grid: Tensor) -> Tensor:
+    """picture [C, H, W] at grid [k, 8, 8, 2], as grid_sample has it -> [k, C, 8, 8]."""
+    # One sample of a batch is sampled on one thread.
+    workers = torch.get_num_threads()
+    count = len(grid)
+    grid = F.pad(grid, (0, 0, 0, 0, 0, 0, 0, -count % workers))
+    sampled = F.grid_sample(
+        picture.expand(workers, -1, -1, -1), grid.view(workers, -1, _PART, 2),
+        mode="bicubic", padding_mode="border", align_corners=False,
+    )  # fmt: skip
+    squares = sampled.view(workers, len(picture), -1, _PART, _PART).transpose(1, 2)
+    return squares.flatten(0, 1)[:count]

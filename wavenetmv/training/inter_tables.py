@@ -107,11 +107,12 @@ class _Counts:
         lambda_index: int,
     ) -> tuple[Reference, npt.NDArray[np.int32]]:
         inter = self._inter
-        motion = inter.search(pixels, reference, lambda_index)
+        x, before = inter.padded(pixels), inter.padded(reference.pixels)
+        motion = inter.search(x, before, lambda_index)
         field = MotionField(motion.shape[2], motion.shape[3], activity)
         self._count(self.motion, field.encode(motion[0].numpy(), self._tables))
-        prediction = inter.predict(reference, motion)
-        residual = inter.residual(pixels, prediction)
+        prediction = inter.predict(before, motion)
+        residual = inter.residual(x, prediction)
         y, z = inter.analyse(residual, prediction, lambda_index)
         quantise = Quantise(y, z, self._dead_zone)
         past = inter.past(reference, motion)
