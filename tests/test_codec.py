@@ -80,6 +80,16 @@ def test_encoding_is_deterministic_and_decoding_consumes_all(codec):
     assert source.read() == b""
 
 
+@pytest.mark.filterwarnings("error")
+def test_pixels_that_may_not_be_written(codec):
+    """As numpy sees a Pillow image, or a file mapped into memory."""
+    frozen = PIXELS.copy()
+    frozen.flags.writeable = False
+    backwards = PIXELS[::-1, ::-1]
+    assert codec.encode(Picture(frozen), 512) == codec.encode(Picture(PIXELS), 512)
+    assert codec.encode(Picture(backwards), 512) == codec.encode(Picture(backwards.copy()), 512)
+
+
 def test_larger_lambda_means_more_bytes(codec):
     files = [codec.encode(Picture(PIXELS), lmbda) for lmbda in (64, 256, 1024, 2048)]
     sizes = [len(data) for data in files]

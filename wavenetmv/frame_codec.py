@@ -63,7 +63,7 @@ class FrameCodec:
     ) -> tuple[FramePayload, Tensor]:
         """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload, and the latents that
         `decode_integers` will find in it."""
-        source = torch.from_numpy(np.ascontiguousarray(pixels))
+        source = shared_tensor(pixels)
         with enough_memory(pixels.shape[0], pixels.shape[1]):
             y, z = self.model.analyse(source, lambda_index, self.block)
             quantise = Quantise(y, z, self.dead_zone)
@@ -106,7 +106,7 @@ class FrameCodec:
         For decoded pixels whose own latents say something else, as an inter frame's do.
         """
         with enough_memory(pixels.shape[0], pixels.shape[1]):
-            return self.model.unrounded(torch.from_numpy(pixels), lambda_index, self.block)
+            return self.model.unrounded(shared_tensor(pixels), lambda_index, self.block)
 
     def synthesise(self, y_hat: Tensor, height: int, width: int) -> npt.NDArray[np.uint8]:
         """y_hat [1, M, h, w] -> pixels uint8 [height, width, 3]."""
@@ -149,6 +149,14 @@ class Dequantise:
         symbols = self._decoder.decode(indexes.flatten().cpu().numpy())
         self._symbols.append(symbols)
         return torch.from_numpy(symbols).to(self._device).view(indexes.shape)
+
+
+def shared_tensor(pixels: npt.NDArray[np.uint8]) -> Tensor:
+    """uint8 [H, W, 3] as a tensor, without a copy where torch can do without one.
+
+    It warns of arrays that may not be written, as Pillow and memory maps give them.
+    """
+    return torch.from_numpy(np.require(pixels, requirements=("C", "W")))
 
 
 @contextmanager

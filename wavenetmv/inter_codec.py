@@ -23,7 +23,7 @@ from wavenetmv.bitstream import (
     encode_steps,
     symbols_crc,
 )
-from wavenetmv.frame_codec import Dequantise, enough_memory
+from wavenetmv.frame_codec import Dequantise, enough_memory, shared_tensor
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
 from wavenetmv.models.latents import Quantise, dead_zone_of, walk
@@ -46,7 +46,7 @@ class Past:
     @classmethod
     def of_intra(cls, pixels: Pixels, y_sixteenths: Tensor) -> Past:
         """After an intra frame: decoded pixels uint8 [H, W, 3] and its integers."""
-        return cls(Reference(torch.from_numpy(pixels), y_sixteenths, intra=True))
+        return cls(Reference(shared_tensor(pixels), y_sixteenths, intra=True))
 
     @property
     def pixels(self) -> Pixels:
@@ -99,7 +99,7 @@ class InterFrameCodec:
         None if the frame before is of no use for this one, as after a scene cut.
         """
         height, width = pixels.shape[:2]
-        source = torch.from_numpy(np.ascontiguousarray(pixels))
+        source = shared_tensor(pixels)
         model = self.model
         with enough_memory(height, width):
             x, reference = model.padded(source), model.padded(past.reference.pixels)
