@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
-from wavenetmv.training.distillation import DetectionMatching, LogitMatching, TaskRateDistortion
+from wavenetmv.training.distillation import FeatureMatching, LogitMatching, TaskRateDistortion
 from wavenetmv.training.objectives import Objective
 from wavenetmv.training.teachers import load_efficientnet, load_yolox
 
@@ -37,13 +37,7 @@ class Course:
 
 # By task, as `models.heads.HEADS`.
 COURSES: dict[str, Course] = {
-    DetectionHead.task: Course(
-        load_yolox,
-        DetectionMatching,
-        TaskRateDistortion,
-        parts=("adapter", "tail"),
-        settings={"late": (f"heads.{DetectionHead.task}.tail.",)},
-    ),
+    DetectionHead.task: Course(load_yolox, FeatureMatching, TaskRateDistortion),
     ClassificationHead.task: Course(
         load_efficientnet,
         LogitMatching,

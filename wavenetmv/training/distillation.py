@@ -1,8 +1,7 @@
 """Stage 3: heads learn from a teacher that sees the original pixels.
 
 Every position of every picture teaches, so no labels are needed.  Errors of features are
-counted in units of each channel's variance, so that all layers weigh alike.  Errors of a
-detector's predictions count where it sees objects: features alone spend most on background.
+counted in units of each channel's variance, so that all layers weigh alike.
 """
 
 from __future__ import annotations
@@ -35,53 +34,24 @@ def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
     return torch.stack(errors).mean(0)
 
 
-def prediction_error(found: Tensor, wanted: Tensor) -> Tensor:
-    """How far predictions [B, A, 85] of `YoloxTail.predict` are from a teacher's: [B], 0 if equal.
-
-    Everywhere the divergence of objectness; boxes and classes as much as the teacher is sure
-    of an object.  In units of the batch's mean sureness, so that a picture with more objects
-    weighs more.
-    """
-    found, wanted = found.float(), wanted.float()
-    objectness, classes = wanted[..., 4].sigmoid(), wanted[..., 5:].sigmoid()
-    sure = objectness * classes.amax(2)
-    boxes = F.smooth_l1_loss(found[..., :4], wanted[..., :4], reduction="none").sum(2)
-    names = _divergence(found[..., 5:], wanted[..., 5:]).sum(2)
-    errors = _divergence(found[..., 4], wanted[..., 4]) + sure * (boxes + names)
-    return errors.sum(1) / (sure.sum(1).mean() + 1)
-
-
-def _divergence(found: Tensor, wanted: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of yes-or-no answers, given as logits, in nats."""
-    yes = wanted.sigmoid()
-    return yes * (F.logsigmoid(wanted) - F.logsigmoid(found)) + (1 - yes) * (
-        F.logsigmoid(-wanted) - F.logsigmoid(-found)
-    )
-
-
 @dataclass(frozen=True)
-class DetectionMatching:
-    """Stage 3a: the codec is frozen, the head learns the teacher's features and predictions."""
+class FeatureMatching:
+    """Stage 3a: the codec is frozen, the detection head learns the teacher's features."""
 
     teacher: YoloxTeacher
-    prediction_weight: float = 0.1
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64; position as for `CodecModel`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-            answer = self.teacher.tail.predict(wanted)
             y_hat, coded, _ = _code(model, x, position)
-        head = _detector(model)
-        found = head.features(y_hat)
-        error = feature_error(found, wanted).mean()
-        missed = prediction_error(head.tail.predict(found), answer).mean()
-        return _measures(x, coded, error + self.prediction_weight * missed, error)
+        error = feature_error(_detector(model).features(y_hat), wanted).mean()
+        return _measures(x, coded, error, error)
 
 
 @dataclass(frozen=True)
 class LogitMatching:
-    """Stage 3a of classification: features as in `DetectionMatching`, and the teacher's answer.
+    """Stage 3a of classification: features as in `FeatureMatching`, and the teacher's answer.
 
     The answer's error is the Kullback-Leibler divergence of both softmaxes at `temperature`,
     times its square so that gradients keep their size (Hinton et al., 2015).
@@ -94,7 +64,7 @@ class LogitMatching:
     logit_weight: float = 0.02
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
-        """x and position as for `DetectionMatching`."""
+        """x and position as for `FeatureMatching`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
             answer = self.teacher.tail.predict(wanted)
@@ -115,35 +85,29 @@ def answer_error(found: Tensor, wanted: Tensor, temperature: float) -> Tensor:
 
 @dataclass(frozen=True)
 class TaskRateDistortion:
-    """Stage 3b: L = R + lambda * (pixel_weight * D + task_weight * task error).
+    """Stage 3b: L = R + lambda * (pixel_weight * D + feature_weight * feature error).
 
-    Half of each batch is coded for people, who see pixels (weight 1, no task), the other half
-    for machines, with these weights.  The task's error is as in `DetectionMatching`.
+    Half of each batch is coded for people, who see pixels (weight 1, no features), the other
+    half for machines, with these weights.
     """
 
     teacher: YoloxTeacher
     pixel_weight: float = 0.05
-    task_weight: float = 1e-3
-    prediction_weight: float = 0.1
+    feature_weight: float = 1e-3
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
-        """x and position as for `DetectionMatching`."""
+        """x and position as for `FeatureMatching`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-            answer = self.teacher.tail.predict(wanted)
         y_hat, coded, block = _code(model, x, position)
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
-        head = _detector(model)
-        found = head.features(y_hat)
-        error = feature_error(found, wanted)
-        missed = prediction_error(head.tail.predict(found), answer)
+        error = feature_error(_detector(model).features(y_hat), wanted)
         for_machines = block.float()
-        weight = self.task_weight * for_machines
+        weight = self.feature_weight * for_machines
         return weighted_measures(
             x, coded.y_bits, coded.z_bits, mse, position,
             pixel_weight=1 + for_machines * (self.pixel_weight - 1),
-            extra=weight * LAMBDA_MIN * torch.exp2(position)
-            * (error + self.prediction_weight * missed),
+            extra=weight * LAMBDA_MIN * torch.exp2(position) * error,
             feature_error=error,
         )  # fmt: skip
 
