@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wavenetmv.bitstream import default_scales, gaussian_tables
+from wavenetmv.bitstream import binary_tables, default_scales, gaussian_tables
 from wavenetmv.models.checkpoints import save_weights
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import ModelConfig
@@ -70,10 +70,12 @@ def tiny_inter_model() -> InterModel:
 
 
 def save_tiny_inter(folder: Path, name: str = "video") -> Path:
+    skips = binary_tables(np.zeros((64, 2), np.int64))
     radii, frequencies = (torch.from_numpy(each) for each in gaussian_tables(default_scales()))
     tables = {
         "radii": radii, "frequencies": frequencies,
         "motion_radii": radii.clone(), "motion_frequencies": frequencies.clone(),
+        "skip_radii": torch.from_numpy(skips[0]), "skip_frequencies": torch.from_numpy(skips[1]),
     }  # fmt: skip
     return save_weights(tiny_inter_model(), tables, folder, name=name, description="for tests")
 

@@ -1,9 +1,11 @@
 """One inter frame, pixels to payload and back, given the frame before.
 
-pixels, Past -> motion -> prediction -> analyse -> latents.walk(Quantise) -> ANS -> FramePayload
-FramePayload, Past -> motion -> prediction -> latents.walk(Dequantise) -> synthesise -> pixels
+pixels, Past -> motion -> prediction -> analyse -> latents.walk(Quantise)
+             -> synthesise -> skips -> ANS -> FramePayload
+FramePayload, Past -> motion -> skips -> prediction -> latents.walk(Dequantise)
+                   -> synthesise -> pixels
 
-The payload's symbols are those of the motion field, then those of the latents.
+The payload's symbols are those of the motion field, of the skipped blocks, of the latents.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from wavenetmv.bitstream import (
     FramePayload,
     MotionField,
     ScaleTables,
+    SkipMap,
     SymbolDecoder,
+    decode_skips,
+    encode_skips,
     encode_steps,
     symbols_crc,
 )
@@ -38,10 +43,12 @@ class Past:
 
     reference  the last decoded frame
     activity   of its motion field, `MotionField.activity`; None if it is an intra frame
+    skips      its skipped blocks; None likewise
     """
 
     reference: Reference
     activity: npt.NDArray[np.int32] | None = None
+    skips: SkipMap | None = None
 
     @classmethod
     def of_intra(cls, pixels: Pixels, y_sixteenths: Tensor) -> Past:
@@ -60,12 +67,14 @@ class InterFrameCodec:
 
     tables, dead_zone  of latents, as in `FrameCodec`
     motion_tables      of motion vectors
+    skip_tables        of skipped blocks
     block              which profile's gains and tables serve
     """
 
     model: InterInferenceModel
     tables: ScaleTables
     motion_tables: ScaleTables
+    skip_tables: ScaleTables
     dead_zone: Tensor
     block: int = 0
 
@@ -74,16 +83,18 @@ class InterFrameCodec:
         cls, weights: LoadedInterModel, device: torch.device, dtype: torch.dtype, rd_slope: float
     ) -> InterFrameCodec:
         """Put `weights` on a device; the other arguments are `PictureCodec`'s."""
-        tables, motion_tables = (
+        tables, motion_tables, skip_tables = (
             ScaleTables.from_arrays(radii.numpy(), frequencies.numpy())
             for radii, frequencies in (
                 (weights.table_radii, weights.table_frequencies),
                 (weights.motion_radii, weights.motion_frequencies),
+                (weights.skip_radii, weights.skip_frequencies),
             )
         )
         cost_bits = torch.from_numpy(tables.step_cost_bits()).float()
         dead_zone = dead_zone_of(cost_bits, rd_slope).to(device)
-        return cls(InterInferenceModel(weights, device, dtype), tables, motion_tables, dead_zone)
+        model = InterInferenceModel(weights, device, dtype)
+        return cls(model, tables, motion_tables, skip_tables, dead_zone)
 
     def serving(self, profile: Profile) -> InterFrameCodec:
         """The same for `profile`; weights of one profile serve all."""
@@ -113,12 +124,17 @@ class InterFrameCodec:
             seen = model.past(past.reference, motion)
             size = (y.shape[2], y.shape[3])
             integers = walk(model.entropy, size, lambda_index, quantise, self.block, seen)
-            decoded = self._synthesise(integers, prediction, height, width, lambda_index)
+            x_hat = self._synthesise(integers, prediction, lambda_index)
+            skips = model.choose_skips(x, prediction, x_hat, lambda_index)
+            decoded = model.shown(x_hat, prediction, skips, height, width)
         field = MotionField(*size, past.activity)
         steps = field.encode(motion[0].cpu().numpy(), self.motion_tables)
+        skip_map = skips[0, 0].cpu().numpy()
+        steps += encode_skips(skip_map, past.skips, self.skip_tables)
         steps += [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
         payload = FramePayload(symbols_crc(step[0] for step in steps), encode_steps(steps))
-        return payload, Past(Reference(decoded, integers, intra=False), field.activity)
+        reached = Past(Reference(decoded, integers, intra=False), field.activity, skip_map)
+        return payload, reached
 
     def decode(
         self, payload: FramePayload, past: Past, height: int, width: int, lambda_index: int
@@ -129,6 +145,8 @@ class InterFrameCodec:
         size = model.latent_size(height, width)
         field = MotionField(*size, past.activity)
         symbols = field.decode(decoder, self.motion_tables)
+        skip_map, more = decode_skips(decoder, size, past.skips, self.skip_tables)
+        symbols += more
         dequantise = Dequantise(decoder, model.device, symbols)
         with enough_memory(height, width):
             motion = torch.from_numpy(field.vectors)[None].to(model.device)
@@ -136,11 +154,11 @@ class InterFrameCodec:
             integers = walk(model.entropy, size, lambda_index, dequantise, self.block, seen)
             dequantise.finish(payload.symbols_crc)
             prediction = model.predict(model.padded(past.reference.pixels), motion)
-            decoded = self._synthesise(integers, prediction, height, width, lambda_index)
-        return Past(Reference(decoded, integers, intra=False), field.activity)
+            x_hat = self._synthesise(integers, prediction, lambda_index)
+            skips = torch.from_numpy(skip_map)[None, None].to(model.device)
+            decoded = model.shown(x_hat, prediction, skips, height, width)
+        return Past(Reference(decoded, integers, intra=False), field.activity, skip_map)
 
-    def _synthesise(
-        self, integers: Tensor, prediction: Prediction, height: int, width: int, lambda_index: int
-    ) -> Tensor:
+    def _synthesise(self, integers: Tensor, prediction: Prediction, lambda_index: int) -> Tensor:
         y_hat = self.model.dequantise(integers, lambda_index, self.block)
-        return self.model.synthesise(y_hat, prediction, height, width)
+        return self.model.synthesise(y_hat, prediction)

@@ -38,10 +38,12 @@ from wavenetmv.bitstream.payloads import (
 )
 from wavenetmv.bitstream.planes import decode_plane, encode_plane
 from wavenetmv.bitstream.seeking import read_audio_packet, read_frames, read_index
+from wavenetmv.bitstream.skip import SkipMap, decode_skips, encode_skips
 from wavenetmv.bitstream.tables import (
     MAX_RADIUS,
     SCALE_COUNT,
     ScaleTables,
+    binary_tables,
     default_scales,
     fitted_tables,
     gaussian_tables,
@@ -78,6 +80,7 @@ __all__ = [
     "PictureStream",
     "Profile",
     "ScaleTables",
+    "SkipMap",
     "Step",
     "StreamHeader",
     "StreamInfo",
@@ -88,10 +91,13 @@ __all__ = [
     "VideoHeader",
     "VideoStreamReader",
     "VideoStreamWriter",
+    "binary_tables",
     "declares_video",
     "decode_plane",
+    "decode_skips",
     "default_scales",
     "encode_plane",
+    "encode_skips",
     "encode_steps",
     "encode_symbols",
     "fitted_tables",

@@ -127,6 +127,22 @@ def fitted_tables(
     return np.array(radii, np.int32), np.concatenate(tables).astype(np.int32)
 
 
+def binary_tables(counts: npt.NDArray[np.integer]) -> tuple[IntArray, IntArray]:
+    """Tables of the symbols 0 and 1 from how often they occur: (radii [64], frequencies [flat]).
+
+    counts [64, 2].  Each of the two counts once more than it was seen.
+    """
+    if counts.shape != (SCALE_COUNT, 2):
+        raise ValueError(f"counts must be [{SCALE_COUNT}, 2], got {counts.shape}")
+    seen = counts + 1.0
+    # -1 and the escape, which are never used, keep the least there is.
+    usable = FREQUENCY_TOTAL - 2
+    ones = np.clip(np.round(usable * seen[:, 1] / seen.sum(1)), 1, usable - 1)
+    least = np.ones_like(ones)
+    tables = np.stack([least, usable - ones, ones, least], 1)
+    return np.ones(SCALE_COUNT, np.int32), tables.ravel().astype(np.int32)
+
+
 def _checked_radii(radii: npt.ArrayLike) -> IntArray:
     array = _integer_array(radii, "radii")
     if array.shape != (SCALE_COUNT,):

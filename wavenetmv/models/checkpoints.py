@@ -77,6 +77,8 @@ class LoadedInterModel:
     table_frequencies: Tensor  # int32, flat
     motion_radii: Tensor  # int32 [64], the tables of motion vectors
     motion_frequencies: Tensor  # int32, flat
+    skip_radii: Tensor  # int32 [64], the tables of skipped blocks
+    skip_frequencies: Tensor  # int32, flat
 
 
 def save_weights(
@@ -90,8 +92,8 @@ def save_weights(
 ) -> Path:
     """Write `<name>-<hash>.safetensors`, or `.inter.safetensors`, into `folder`.
 
-    `tables` holds "radii" and "frequencies", int32, and for inter frames "motion_radii" and
-    "motion_frequencies".  Returns the file's path.
+    `tables` holds "radii" and "frequencies", int32, and for inter frames the same of motion and
+    skipped blocks, "motion_radii", "skip_radii" and so on.  Returns the file's path.
     """
     inter = isinstance(model, InterModel)
     tensors = {
@@ -167,6 +169,8 @@ def load_inter_weights(path: Path) -> LoadedInterModel:
             entropy=ExactEntropyModel(config, tensors, temporal=True),
             motion_radii=tensors[TABLES + "motion_radii"],
             motion_frequencies=tensors[TABLES + "motion_frequencies"],
+            skip_radii=tensors[TABLES + "skip_radii"],
+            skip_frequencies=tensors[TABLES + "skip_frequencies"],
             **_common_parts(config, tensors),
         )
         _load_float_parts(model, tensors)

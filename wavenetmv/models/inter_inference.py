@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wavenetmv.models import skip
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.exact import as_context
 from wavenetmv.models.inference import Networks
@@ -111,9 +112,25 @@ class InterInferenceModel(Networks):
         return y, self.h_a(self.cast(y)).float()
 
     @torch.inference_mode()
-    def synthesise(self, y_hat: Tensor, prediction: Prediction, height: int, width: int) -> Tensor:
-        """y_hat [1, M, h, w] from `dequantise` -> pixels uint8 [height, width, 3]."""
+    def synthesise(self, y_hat: Tensor, prediction: Prediction) -> Tensor:
+        """y_hat [1, M, h, w] from `dequantise` -> x_hat [1, 3, H', W'], not clamped."""
         change = self.g_s(self.cast(y_hat), self.cast(prediction.packet)).float().contiguous()
-        x_hat = prediction.pixels + self.lifting.inverse(change)
-        values = x_hat[0, :, :height, :width].clamp_(0, 1).mul_(255).round_().to(torch.uint8)
+        x_hat: Tensor = prediction.pixels + self.lifting.inverse(change)
+        return x_hat
+
+    @torch.inference_mode()
+    def choose_skips(
+        self, x: Tensor, prediction: Prediction, x_hat: Tensor, lambda_index: int
+    ) -> Tensor:
+        """Blocks of x, `padded`, that the prediction shows better: bool [1, 1, h, w]."""
+        price = price_of_a_bit(index_to_lambda(lambda_index))
+        return skip.choose(x, prediction.pixels, x_hat, price)
+
+    @torch.inference_mode()
+    def shown(
+        self, x_hat: Tensor, prediction: Prediction, skips: Tensor, height: int, width: int
+    ) -> Tensor:
+        """The decoded frame, uint8 [height, width, 3]."""
+        pixels = skip.apply(skips, prediction.pixels, x_hat)[0, :, :height, :width]
+        values = pixels.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
         return values.permute(1, 2, 0).contiguous().cpu()

@@ -24,7 +24,7 @@ from wavenetmv.errors import CheckpointError
 
 WEIGHTS_FORMAT = "wavenetmv-weights-1"
 HEAD_FORMAT = "wavenetmv-head-1"
-INTER_FORMAT = "wavenetmv-inter-1"
+INTER_FORMAT = "wavenetmv-inter-2"
 HEAD_SUFFIX = ".head.safetensors"
 INTER_SUFFIX = ".inter.safetensors"
 SEARCH_VARIABLE = "WAVENETMV_WEIGHTS"  # further folders, separated as in PATH

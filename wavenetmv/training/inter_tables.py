@@ -16,10 +16,14 @@ from wavenetmv.bitstream import (
     MotionField,
     ScaleTables,
     Step,
+    binary_tables,
     default_scales,
+    encode_skips,
     fitted_tables,
     gaussian_tables,
 )
+from wavenetmv.frame_codec import shared_tensor
+from wavenetmv.inter_codec import Past
 from wavenetmv.models.checkpoints import load_inter_weights, save_weights
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.inference import InferenceModel
@@ -40,7 +44,7 @@ _LEAST_DEVIATION, _LARGEST_DEVIATION = 0.3, 60.0  # quarters of a pixel
 def make_inter_tables(
     model: InterModel, pictures: CodecModel, source: SequenceSource | None
 ) -> dict[str, Tensor]:
-    """ "radii", "frequencies", "motion_radii" and "motion_frequencies" for a weights file.
+    """All tables of a weights file: "radii" and "frequencies", "motion_radii" and so on.
 
     Gaussian without `source`, else fitted to what the exact networks and the motion search
     meet on its sequences at all lambdas; `pictures` codes the first frames.
@@ -48,7 +52,8 @@ def make_inter_tables(
     gaussian = gaussian_tables(default_scales())
     # Arrays of their own: a weights file refuses tensors that share memory.
     motion = gaussian_tables(default_scales())
-    tables = as_tensors(gaussian) | as_tensors(motion, "motion_")
+    skips = binary_tables(np.zeros((SCALE_COUNT, 2), np.int64))
+    tables = as_tensors(gaussian) | as_tensors(motion, "motion_") | as_tensors(skips, "skip_")
     if source is None:
         return tables
     with TemporaryDirectory() as folder:
@@ -65,8 +70,11 @@ def make_inter_tables(
     for number in range(_SEQUENCES):
         sequence = source.sequence(rng, min(_SIZE, source.largest_side), _FRAMES)
         counts.add_sequence(sequence, lambdas[number % len(lambdas)])
-    return as_tensors(fitted_tables(counts.latents, default_scales())) | as_tensors(
-        fitted_tables(counts.motion, _deviations(counts.motion), _MOTION_PRIOR), "motion_"
+    motion = fitted_tables(counts.motion, _deviations(counts.motion), _MOTION_PRIOR)
+    return (
+        as_tensors(fitted_tables(counts.latents, default_scales()))
+        | as_tensors(motion, "motion_")
+        | as_tensors(binary_tables(counts.skips[:, :2]), "skip_")
     )
 
 
@@ -84,46 +92,44 @@ class _Counts:
         self._tables, self._dead_zone = tables, dead_zone
         self.latents = np.zeros((SCALE_COUNT, MAX_RADIUS + 2), np.int64)
         self.motion = np.zeros_like(self.latents)
+        self.skips = np.zeros_like(self.latents)
 
     def add_sequence(self, frames: npt.NDArray[np.uint8], lambda_index: int) -> None:
         """Code the frames [T, H, W, 3]: the first alone, the others from the one before."""
         height, width = frames.shape[1:3]
-        first = torch.from_numpy(np.ascontiguousarray(frames[0]))
+        first = shared_tensor(frames[0])
         y, z = self._pictures.analyse(first, lambda_index)
         quantise = Quantise(y, z, self._dead_zone)
         found = walk(self._pictures.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise)
         y_hat = self._pictures.dequantise(found, lambda_index)
         pixels = self._pictures.synthesise(y_hat, height, width)
-        reference, activity = Reference(pixels, found, intra=True), None
+        past = Past(Reference(pixels, found, intra=True))
         for frame in frames[1:]:
-            pixels = torch.from_numpy(np.ascontiguousarray(frame))
-            reference, activity = self._add_frame(pixels, reference, activity, lambda_index)
+            past = self._add_frame(shared_tensor(frame), past, lambda_index)
 
-    def _add_frame(
-        self,
-        pixels: Tensor,
-        reference: Reference,
-        activity: npt.NDArray[np.int32] | None,
-        lambda_index: int,
-    ) -> tuple[Reference, npt.NDArray[np.int32]]:
+    def _add_frame(self, pixels: Tensor, past: Past, lambda_index: int) -> Past:
         inter = self._inter
-        x, before = inter.padded(pixels), inter.padded(reference.pixels)
+        x, before = inter.padded(pixels), inter.padded(past.reference.pixels)
         motion = inter.search(x, before, lambda_index)
-        field = MotionField(motion.shape[2], motion.shape[3], activity)
+        field = MotionField(motion.shape[2], motion.shape[3], past.activity)
         self._count(self.motion, field.encode(motion[0].numpy(), self._tables))
         prediction = inter.predict(before, motion)
         residual = inter.residual(x, prediction)
         y, z = inter.analyse(residual, prediction, lambda_index)
         quantise = Quantise(y, z, self._dead_zone)
-        past = inter.past(reference, motion)
+        seen = inter.past(past.reference, motion)
         size = (y.shape[2], y.shape[3])
-        found = walk(inter.entropy, size, lambda_index, quantise, past=past)
+        found = walk(inter.entropy, size, lambda_index, quantise, past=seen)
         # The first step is z, whose prior is a Gaussian by construction.
         coded = [(s.numpy(), i.numpy(), self._tables) for s, i in quantise.coded[1:]]
         self._count(self.latents, coded)
         y_hat = inter.dequantise(found, lambda_index)
-        decoded = inter.synthesise(y_hat, prediction, pixels.shape[0], pixels.shape[1])
-        return Reference(decoded, found, intra=False), field.activity
+        x_hat = inter.synthesise(y_hat, prediction)
+        skips = inter.choose_skips(x, prediction, x_hat, lambda_index)
+        decoded = inter.shown(x_hat, prediction, skips, pixels.shape[0], pixels.shape[1])
+        skip_map = skips[0, 0].numpy()
+        self._count(self.skips, encode_skips(skip_map, past.skips, self._tables))
+        return Past(Reference(decoded, found, intra=False), field.activity, skip_map)
 
     @staticmethod
     def _count(counts: npt.NDArray[np.int64], steps: list[Step]) -> None:
