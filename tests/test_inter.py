@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model
+from wavenetmv import inter_codec
 from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
@@ -75,6 +76,31 @@ def test_decoder_follows_encoder(codec, frames):
     assert [pixels.shape for pixels in found] == [(HEIGHT, WIDTH, 3)] * COUNT
     again = decode(codec, header, coded)
     assert all(np.array_equal(a, b) for a, b in zip(found, again, strict=True))
+
+
+def test_blocks_that_networks_spoil_show_the_prediction(codec, frames, monkeypatch):
+    """Nothing moves: a picture that is well coded stays what it is, however bad the networks."""
+    still = [frames[0]] * 4
+    header, coded = encode(codec, still, lmbda=2048)
+    assert kinds(coded) == "IPPP"
+    found = decode(codec, header, coded)
+    errors = [np.square(pixels.astype(float) - frames[0]).mean() for pixels in found]
+    assert errors == sorted(errors, reverse=True)
+    maps = []
+    original = inter_codec.encode_skips
+
+    def watched(skips, previous, tables):
+        maps.append((skips.copy(), previous))
+        return original(skips, previous, tables)
+
+    monkeypatch.setattr(inter_codec, "encode_skips", watched)
+    encode(codec, still, lmbda=2048)
+    (first, none), (second, after_first), _ = maps
+    assert none is None
+    assert first.shape == (8, 12)
+    assert first.any()
+    assert np.array_equal(after_first, first)
+    assert np.array_equal(maps[2][1], second)
 
 
 @pytest.mark.parametrize(("gop", "expected"), [(1, "IIIII"), (2, "IPIPI"), (3, "IPPIP")])
