@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from tests.heads import lively, write_state_dict
 from tests.tiny import save_tiny, tiny_model
 from wavenetmv.errors import InputError, UsageFault
 from wavenetmv.models.heads import ClassificationHead, build_head
-from wavenetmv.models.registry import read_head_info, read_info
+from wavenetmv.models.registry import SEARCH_VARIABLE, read_head_info, read_info
 from wavenetmv.training.batches import PictureBatches
 from wavenetmv.training.cache import open_cache
 from wavenetmv.training.distillation import LogitMatching, answer_error
@@ -189,7 +190,7 @@ def test_which_tasks_have_which_stages():
         choose("2b", "classify")
 
 
-def test_one_run_from_files_to_a_head_file(teacher, folder, tmp_path):
+def test_one_run_from_files_to_a_head_file(teacher, folder, tmp_path, monkeypatch):
     write_state_dict(tmp_path / "lite0.pth", teacher)
     weights = save_tiny(tmp_path)
     config = tmp_path / "settings.json"
@@ -205,6 +206,10 @@ def test_one_run_from_files_to_a_head_file(teacher, folder, tmp_path):
     model = load_checkpoint(tmp_path / "out" / "3a-classify" / CHECKPOINT)
     assert list(model.heads) == ["classify"]
     assert not torch.equal(model.heads["classify"].adapter.scale, torch.ones(16))
+    again = replace(options, out=tmp_path / "again", steps=1, head=path)
+    monkeypatch.setenv(SEARCH_VARIABLE, str(tmp_path))
+    (refitted,) = run(again, lambda done, total: None, lambda name, row: None)
+    assert refitted != path
 
 
 def test_one_checkpoint_holds_several_heads(data, tmp_path):

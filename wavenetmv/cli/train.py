@@ -28,6 +28,10 @@ def train(
             "EfficientNet-Lite0 as PyTorch state dict to classify."
         ),
     ] = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(help="Stage 3: start from this head file, whatever weights it is for."),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help=f"How long, {_DEFAULT_MINUTES:g} if not given.")
     ] = None,
@@ -70,7 +74,7 @@ def train(
     with TrainingProgress(minutes, steps, quiet) as progress:
         weights = run(
             RunOptions(
-                data=data, out=out, cache=cache, stage=stage, task=task, teacher=teacher,
+                data=data, out=out, cache=cache, stage=stage, task=task, teacher=teacher, head=head,
                 minutes=minutes, steps=steps, resume=resume, start=start, inter=inter, seed=seed,
                 model=model, config=config, name=name, threads=threads, device=device.value,
             ),

@@ -30,11 +30,13 @@ class PlainBlock(nn.Module):
 class Adapter(nn.Module):
     """Latents to the features that a pretrained tail expects.
 
-    y_hat [B, M, h, w], gain undone: `scaled` brings its channels to about unit size.
+    y_hat [B, M, h, w], gain undone: `scaled` brings its channels to about unit size, `enter`
+    is the first layer.
     """
 
-    def __init__(self, M: int) -> None:
+    def __init__(self, M: int, width: int) -> None:
         super().__init__()
+        self.enter = nn.Conv2d(M, width, 3, padding=1)
         # Latents of a wavelet codec differ a hundredfold in size between channels.
         self.register_buffer("scale", torch.ones(M))
         self.scale: Tensor
@@ -46,15 +48,28 @@ class Adapter(nn.Module):
     def calibrate(self, latents: Iterator[Tensor]) -> None:
         """Set `scale` from batches [B, M, h, w], so that channels enter at about unit size."""
         squares = torch.stack([y.square().mean((0, 2, 3)) for y in latents])
-        self.scale.copy_(1 / (squares.mean(0).sqrt() + 0.02))
+        self.scale.copy_(_scale_for(squares.mean(0).sqrt()))
+
+    @torch.no_grad()
+    def follow(self, change: Tensor, size: Tensor) -> None:
+        """Read other latents, of which `change` [M, M] makes those read so far.
+
+        size [M]: root mean square of each of the new channels
+        """
+        weight = torch.einsum("oihw,i,ij->ojhw", self.enter.weight, self.scale, change)
+        self.scale.copy_(_scale_for(size))
+        self.enter.weight.copy_(weight / self.scale[:, None, None])
+
+
+def _scale_for(size: Tensor) -> Tensor:
+    return 1 / (size + 0.02)
 
 
 class DoublingAdapter(Adapter):
     """To twice the resolution: [B, M, h, w] -> [B, channels, 2h, 2w]."""
 
     def __init__(self, M: int, channels: int, coarse: int, fine: int, blocks: int) -> None:
-        super().__init__(M)
-        self.enter = nn.Conv2d(M, coarse, 3, padding=1)
+        super().__init__(M, coarse)
         self.coarse = nn.Sequential(*(PlainBlock(coarse) for _ in range(blocks)))
         self.up = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
         self.fine = nn.Sequential(*(PlainBlock(fine) for _ in range(blocks)))
@@ -73,8 +88,7 @@ class ResizingAdapter(Adapter):
     """
 
     def __init__(self, M: int, channels: int, width: int, near: int, far: int) -> None:
-        super().__init__(M)
-        self.enter = nn.Conv2d(M, width, 3, padding=1)
+        super().__init__(M, width)
         # The same latents mean other features in a picture that is seen from further away.
         self.zoom = nn.Parameter(torch.zeros(width))
         self.near = nn.Sequential(*(PlainBlock(width) for _ in range(near)))

@@ -21,6 +21,7 @@ class RunOptions:
     steps: int | None = None
     resume: bool = False
     start: Path | None = None
+    head: Path | None = None  # a head file of the task, made for other weights, to start from
     inter: Path | None = None  # weights of inter frames that stage "video" starts from
     seed: int = 0
     model: str = "base"  # models.config.PRESETS

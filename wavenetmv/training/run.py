@@ -14,6 +14,7 @@ from wavenetmv.training.courses import COURSES
 from wavenetmv.training.distributed import Group, join
 from wavenetmv.training.export import export, load_start
 from wavenetmv.training.options import RunOptions
+from wavenetmv.training.prior_heads import load_prior_head
 from wavenetmv.training.stages import (
     VIDEO,
     Report,
@@ -39,6 +40,7 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
     teacher = COURSES[options.task].load(options.teacher).to(device) if options.teacher else None
     model_config, changes = read_settings(options.config, options.model)
     start = load_start(options.start) if options.start else None
+    prior = load_prior_head(options.head, options.task) if options.head else None
     crop = max(changes.get(stage.name, {}).get("crop", stage.config.crop) for stage in stages)
     group = join(device)
     try:
@@ -51,7 +53,7 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
             minutes=options.minutes, steps=options.steps,
             model_config=start.config if start else model_config, changes=changes,
             seed=options.seed, resume=options.resume, start=start,
-            device=device, group=group, report=report, teacher=teacher,
+            device=device, group=group, report=report, teacher=teacher, prior=prior,
         )  # fmt: skip
         return _export(options, checkpoint, stages, group, data)
     finally:

@@ -25,6 +25,7 @@ from wavenetmv.training.courses import COURSES, Course, Lesson
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
 from wavenetmv.training.objectives import Objective, latent_rate_distortion, rate_distortion
+from wavenetmv.training.prior_heads import PriorHead
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stage_config import StageConfig
 from wavenetmv.training.trainer import CHECKPOINT, Trainer
@@ -170,6 +171,7 @@ def run_stages(
     group: Group,
     report: Report,
     teacher: nn.Module | None = None,
+    prior: PriorHead | None = None,
 ) -> Path:
     """Run `stages` one after the other below `out`; returns the last checkpoint.
 
@@ -188,7 +190,7 @@ def run_stages(
         model = _starting_model(stage, out, start, model_config, data, seed)
         if stage.lesson:
             assert teacher is not None
-            _give_head(model, stage.task, teacher, data, seed)
+            _give_head(model, stage.task, teacher, prior, data, seed)
         if stage.name == "3b":
             model = with_machine_profile(model)
         model.to(device)
@@ -216,10 +218,18 @@ def _objective(stage: Stage, teacher: nn.Module | None) -> Objective:
 
 
 def _give_head(
-    model: CodecModel, task: str, teacher: nn.Module, data: PictureCache, seed: int
+    model: CodecModel,
+    task: str,
+    teacher: nn.Module,
+    prior: PriorHead | None,
+    data: PictureCache,
+    seed: int,
 ) -> None:
-    """A head that starts from the teacher's later stages, unless the model has one."""
+    """A head that starts from a prior one or the teacher's later stages, unless there is one."""
     if task in model.heads:
+        return
+    if prior is not None:
+        model.heads[task] = prior.fitted(model, _samples(data, seed))
         return
     torch.manual_seed(seed)
     head = build_head(task, model.config.M)
