@@ -1,6 +1,7 @@
 """Rate and PSNR of the shipped weights on real files, against JPEG and WebP run here.
 
     python -m wavenetmv.bench.rate_distortion FOLDER [--json OUT] [--checkpoint PT] [--kodak]
+        [--for human]
 
 With --checkpoint (of training, which still has the floating-point entropy model) the real
 bytes are compared with that model's estimate too.
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wavenetmv.api import profile_of
 from wavenetmv.bench.codecs.pillow import JPEG, WEBP, PillowCodec
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.bench.published import published_kodak
@@ -26,7 +28,7 @@ from wavenetmv.codec import PictureCodec
 from wavenetmv.metrics import Pixels, bd_rate, bits_per_pixel, psnr
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.training.export import load_checkpoint
-from wavenetmv.types import Picture
+from wavenetmv.types import Picture, Profile
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,12 @@ def measure(
 def measure_wmv(
     codec: PictureCodec,
     pictures: dict[str, Pixels],
+    profile: Profile | None = None,
     begins: Callable[[float], None] = lambda setting: None,
 ) -> list[Coded]:
     return measure(
         "wmv", ANCHOR_LAMBDAS, pictures,
-        lambda pixels, lmbda: codec.encode(Picture(pixels), lmbda),
+        lambda pixels, lmbda: codec.encode(Picture(pixels), lmbda, profile),
         lambda data, height, width: codec.decode(data).pixels, begins,
     )  # fmt: skip
 
@@ -136,9 +139,12 @@ def framing_bytes(data: bytes) -> int:
 
 
 @torch.inference_mode()
-def estimated_bpp(checkpoint: Path, pictures: dict[str, Pixels]) -> list[float]:
+def estimated_bpp(
+    checkpoint: Path, pictures: dict[str, Pixels], profile: Profile | None = None
+) -> list[float]:
     """Mean estimated rate of the floating-point entropy model at each anchor lambda."""
     model = load_checkpoint(checkpoint)
+    block = model.config.block_of(profile or model.config.default_profile)
     rates = []
     for position in range(len(ANCHOR_LAMBDAS)):
         bits = []
@@ -147,7 +153,8 @@ def estimated_bpp(checkpoint: Path, pictures: dict[str, Pixels]) -> list[float]:
             pad_h, pad_w = -x.shape[2] % 64, -x.shape[3] % 64
             x = torch.nn.functional.pad(x, (0, pad_w, 0, pad_h), mode="replicate")
             at = torch.tensor([float(position)])
-            coded = model.entropy(model.analysis(x) * model.gains.encoder(at), at)
+            y = model.analysis(x) * model.gains.encoder(at, block)
+            coded = model.entropy(y, at, block)
             bits.append(float(coded.y_bits + coded.z_bits) / (pixels.shape[0] * pixels.shape[1]))
         rates.append(float(np.mean(bits)))
     return rates
@@ -159,11 +166,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--for", dest="profile", help="machine or human")
     parser.add_argument("--kodak", action="store_true", help="compare with published curves")
     arguments = parser.parse_args()
     pictures = load_folder(arguments.folder)
     codec = PictureCodec(weights=arguments.weights)
-    rows = measure_wmv(codec, pictures)
+    profile = profile_of(arguments.profile)
+    rows = measure_wmv(codec, pictures, profile)
     report(rows)
     ours = curve(rows)
     for baseline in (JPEG, WEBP):
@@ -171,15 +180,16 @@ def main() -> None:
         rows += theirs
         change = bd_rate(*([(p.bpp, p.psnr) for p in points] for points in (curve(theirs), ours)))
         print(f"BD-rate against {baseline.name:5} {change:+.1f}%")
-    sample = codec.encode(Picture(next(iter(pictures.values()))))
+    sample = codec.encode(Picture(next(iter(pictures.values()))), profile=profile)
     print(f"header and framing: {framing_bytes(sample)} bytes")
     if arguments.kodak:
         for title, change in compare_published(ours).items():
             print(f"BD-rate against {title} as published {change:+.1f}%")
     if arguments.checkpoint:
         # The estimate is of plainly rounded symbols.
-        plain = curve(measure_wmv(PictureCodec(weights=arguments.weights, rd_slope=0), pictures))
-        estimates = estimated_bpp(arguments.checkpoint, pictures)
+        rounding = PictureCodec(weights=arguments.weights, rd_slope=0)
+        plain = curve(measure_wmv(rounding, pictures, profile))
+        estimates = estimated_bpp(arguments.checkpoint, pictures, profile)
         for point, estimate in zip(plain, estimates, strict=True):
             excess = point.bpp / estimate - 1
             print(f"lambda {point.setting:5g}: real rate {excess:+.2%} of the estimate")

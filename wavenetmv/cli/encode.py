@@ -51,14 +51,6 @@ Fps = Annotated[
     typer.Option(show_default="25", help="Frames per second where pictures make a video."),
 ]
 
-For = Annotated[
-    str | None,
-    typer.Option(
-        "--for", show_default="what the weights were made for",
-        help="Whom the bits serve: machine or human.",
-    ),
-]  # fmt: skip
-
 
 def encode(
     inputs: Annotated[
@@ -72,7 +64,7 @@ def encode(
     lmbda: Lambda = None,
     target_bpp: TargetBpp = None,
     target_size: TargetSize = None,
-    profile: For = None,
+    profile: options.For = None,
     drop_alpha: DropAlpha = False,
     drop_metadata: DropMetadata = False,
     gop: Gop = None,

@@ -31,3 +31,11 @@ Threads = Annotated[
 ]
 OnDevice = Annotated[Device, typer.Option("--device", help="Where the networks run.")]
 MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse pictures and frames with more pixels.")]
+
+For = Annotated[
+    str | None,
+    typer.Option(
+        "--for", show_default="what the weights were made for",
+        help="Whom the bits serve: machine or human.",
+    ),
+]  # fmt: skip
