@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model
+from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model, tiny_model
 from wavenetmv import inter_codec
 from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
@@ -22,8 +22,9 @@ from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.exact import export_entropy
 from wavenetmv.models.inter import InterModel
 from wavenetmv.training.export import inter_model_from_weights
-from wavenetmv.types import Profile, VideoFrame, VideoInfo
-from wavenetmv.video_codec import VideoDecoder, VideoEncoder
+from wavenetmv.training.profiles import with_machine_profile
+from wavenetmv.types import GOP_DEFAULT, Profile, VideoFrame, VideoInfo
+from wavenetmv.video_codec import VideoDecoder, VideoEncoder, choose_group
 
 WIDTH, HEIGHT, COUNT = 150, 100, 5
 
@@ -184,12 +185,33 @@ def test_every_flipped_byte_is_noticed(codec, frames):
             )
 
 
+def test_groups_are_for_people_where_machines_have_a_profile_of_their_own(tmp_path, frames):
+    weights = save_tiny(tmp_path, with_machine_profile(tiny_model()))
+    codec = PictureCodec("cpu", weights=weights, inter_weights=save_tiny_inter(tmp_path))
+    chosen = {
+        (None, None): (Profile.HUMAN, GOP_DEFAULT),
+        (None, 8): (Profile.HUMAN, 8),
+        (None, 1): (None, 1),
+        (Profile.HUMAN, None): (Profile.HUMAN, GOP_DEFAULT),
+        (Profile.MACHINE, None): (Profile.MACHINE, 1),
+        (Profile.MACHINE, 1): (Profile.MACHINE, 1),
+    }
+    assert {asked: choose_group(codec, *asked) for asked in chosen} == chosen
+    with pytest.raises(UsageFault, match="serve human, not machine; choose gop 1"):
+        encode(codec, frames, profile=Profile.MACHINE, gop=8)
+    header, coded = encode(codec, frames)
+    assert (kinds(coded), header.profile) == ("IPPPP", Profile.HUMAN)
+    assert len(decode(codec, header, coded)) == COUNT
+    header, coded = encode(codec, frames, gop=1)
+    assert (kinds(coded), header.profile) == ("IIIII", Profile.MACHINE)
+
+
 def test_no_inter_weights(tmp_path, frames, monkeypatch):
     monkeypatch.setattr("wavenetmv.models.registry._SHIPPED", tmp_path)
     codec = PictureCodec("cpu", weights=save_tiny(tmp_path))
     with pytest.raises(CheckpointError, match="gop 1"):
-        encode(codec, frames)
-    header, coded = encode(codec, frames[:2], gop=1)
+        encode(codec, frames, gop=8)
+    header, coded = encode(codec, frames[:2])
     assert kinds(coded) == "II"
     assert len(decode(codec, header, coded)) == 2
     with pytest.raises(UsageFault, match="gop"):

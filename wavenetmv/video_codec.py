@@ -184,8 +184,9 @@ class VideoEncoder:
 
     Of `info` the header keeps size, rates, time base, pixel aspect, matrix and range. `lmbda`
     and `profile` are as for `PictureCodec.encode`. At least every `gop`-th frame is an intra
-    frame, from which decoding can start; 1: all are. Raises UsageFault for what cannot be
-    coded, CheckpointError when there are no weights of inter frames.
+    frame, from which decoding can start; 1: all are; None: as `choose_group` says. Raises
+    UsageFault for what cannot be coded, CheckpointError when there are no weights of inter
+    frames.
     """
 
     def __init__(
@@ -194,11 +195,12 @@ class VideoEncoder:
         info: VideoInfo,
         lmbda: float = LAMBDA_DEFAULT,
         profile: Profile | None = None,
-        gop: int = GOP_DEFAULT,
+        gop: int | None = None,
     ) -> None:
-        if gop < 1:
+        if gop is not None and gop < 1:
             raise UsageFault(f"gop must be at least 1, got {gop}")
         index = checked_index(lmbda)
+        profile, gop = choose_group(codec, profile, gop)
         frames, profile = codec.frames_for(profile)
         size = (info.height, info.width)
         inter_hash = NO_INTER
@@ -207,6 +209,7 @@ class VideoEncoder:
             inter, inter_info = codec.inter_frames_for(profile)
             inter_hash = inter_info.stream_hash
             self._coder = GroupCoder(frames, inter, *size, index, gop)
+        self.gop = gop
         self.header = _header(codec.weights, info, index, profile, inter_hash)
         self._tick = info.tick
 
@@ -246,13 +249,33 @@ class VideoDecoder:
         return self._coder.decode(frame)
 
 
-def default_gop(codec: PictureCodec, profile: Profile | None = None) -> int:
-    """GOP_DEFAULT where there are weights of inter frames that fit the pictures', else 1."""
-    frames, profile = codec.frames_for(profile)
+def choose_group(
+    codec: PictureCodec, profile: Profile | None, gop: int | None
+) -> tuple[Profile | None, int]:
+    """Profile and group length, where the caller leaves them open (None).
+
+    Frames are coded in groups where there are weights of inter frames that fit the pictures'.
+    Those of one profile are made for people, so beside pictures of two profiles they code for
+    people alone.  Raises UsageFault where groups are asked for machines then.
+    """
+    if gop == 1:
+        return profile, 1
+    frames, _ = codec.frames_for(profile)
     if not codec.has_inter_weights:
-        return 1
-    inter, _ = codec.inter_frames_for(profile)
-    return GOP_DEFAULT if inter.model.config.M == frames.model.config.M else 1
+        return profile, 1 if gop is None else gop
+    pictures = frames.model.config
+    inter, _ = codec.inter_frames_for(profile or pictures.default_profile)
+    config = inter.model.config
+    if gop is None and config.M != pictures.M:
+        return profile, 1
+    if pictures.profiles > config.profiles:
+        if profile is None:
+            profile = Profile.HUMAN
+        elif profile is Profile.MACHINE and gop is None:
+            return profile, 1
+        elif profile is Profile.MACHINE:
+            raise UsageFault("these weights of inter frames serve human, not machine; choose gop 1")
+    return profile, gop or GOP_DEFAULT
 
 
 def describe(header: StreamHeader, video: VideoHeader, frame_count: int | None) -> VideoInfo:

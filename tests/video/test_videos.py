@@ -316,7 +316,7 @@ def test_ctrl_c_before_the_first_frame_leaves_nothing(codec, clip, tmp_path, mon
 
 def test_without_weights_of_inter_frames_a_note_says_so(codec, clip, tmp_path):
     notes = encode_video(codec, clip, tmp_path / "a.wmv").notes
-    assert notes == ("every frame is coded alone: no weights of inter frames for these weights",)
+    assert notes == ("every frame is coded alone: no weights of inter frames for this",)
 
 
 def test_more_frames_than_a_stream_holds(codec, clip, tmp_path, monkeypatch):

@@ -74,15 +74,14 @@ def encode_video(
         with VideoReader(source, rate=rate, max_pixels=max_pixels) as reader:
             track = _audio_of(source) if audio and reader.info.has_audio else None
             # Not before the reader is sure that there is a video: the weights take a while.
-            from wavenetmv.video_codec import VideoEncoder, default_gop
+            from wavenetmv.video_codec import VideoEncoder
 
-            chosen = default_gop(codec, profile) if gop is None else gop
-            encoder = VideoEncoder(codec, reader.info, lmbda, profile, chosen)
+            encoder = VideoEncoder(codec, reader.info, lmbda, profile, gop)
             work = _Work(reader.info, encoder, VideoStreamWriter(sink, encoder.header), on_frame)
             work.run(iter(reader))
         notes = [*reader.notes, *work.notes]
-        if gop is None and chosen == 1:
-            notes.append("every frame is coded alone: no weights of inter frames for these weights")
+        if gop is None and encoder.gop == 1:
+            notes.append("every frame is coded alone: no weights of inter frames for this")
         if audio and track is None and reader.info.has_audio and not _told_of_audio(notes):
             notes.append("audio left out: it is copied from files that are named")
         stream_bytes = work.finish(track)

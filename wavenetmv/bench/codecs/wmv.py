@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class WmvCodec(Codec):
     suffix = ".wmv"
     settings = tuple(Setting(f"lambda {lmbda:g}", lmbda) for lmbda in ANCHOR_LAMBDAS)
 
-    profile: ClassVar[Profile | None] = None  # the weights' own default
+    profile: Profile | None = None  # the weights' own default
 
     def __init__(self, weights: Path | None = None, inter_weights: Path | None = None) -> None:
         self._codec = PictureCodec("cpu", threads=1, weights=weights, inter_weights=inter_weights)

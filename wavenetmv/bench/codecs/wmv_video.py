@@ -18,7 +18,7 @@ from wavenetmv.models.registry import WeightsInfo
 from wavenetmv.types import Detection, VideoFrame, VideoInfo
 from wavenetmv.video import DecodedVideo
 from wavenetmv.video_analysis import VideoAnalyzer, by_latents
-from wavenetmv.video_codec import VideoEncoder
+from wavenetmv.video_codec import VideoEncoder, choose_group
 
 
 class WmvVideoCodec(WmvCodec):
@@ -34,13 +34,15 @@ class WmvVideoCodec(WmvCodec):
         self.name = name
         self.title = "wmv" if name == "wmv" else "wmv, all intra"
         self._gop = gop
+        # Every frame alone for whom groups are made, else they would be no match.
+        self.profile, _ = choose_group(self._codec, None, None)
 
     @cached_property
     def inter_weights(self) -> WeightsInfo | None:
         """None where every frame is coded alone."""
         if self._gop == 1:
             return None
-        _, profile = self._codec.frames_for(None)
+        _, profile = self._codec.frames_for(self.profile)
         return self._codec.inter_frames_for(profile)[1]
 
     def command(self, setting: Setting) -> str:
@@ -55,7 +57,7 @@ class WmvVideoCodec(WmvCodec):
     def encode(self, pixels: Pixels, setting: Setting) -> bytes:
         count, height, width = pixels.shape[:3]
         info = VideoInfo(width, height, RATE, frame_count=count, variable_rate=False)
-        encoder = VideoEncoder(self._codec, info, setting.value, gop=self._gop)
+        encoder = VideoEncoder(self._codec, info, setting.value, self.profile, self._gop)
         sink = io.BytesIO()
         writer = VideoStreamWriter(sink, encoder.header)
         for number, frame in enumerate(pixels):
