@@ -162,7 +162,7 @@ class BrightnessHead(Head):
 
     def __init__(self, M: int) -> None:
         super().__init__()
-        self.adapter = Adapter(M)
+        self.adapter = Adapter(M, width=1)
         self.tail = nn.Linear(M, 2)
 
     def config(self):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import signal
 import subprocess
 import sys
+import termios
+import time
+from array import array
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -74,10 +79,19 @@ def test_interrupted(number, code, tmp_path):
         # More than a pipe holds: once all is written, the command is reading.
         process.stdin.write(b"\x89PNG" + bytes(1 << 20))
         process.stdin.flush()
+        _wait_until_empty(process.stdin)
         process.send_signal(number)
         assert process.wait(30) == code
         assert b"Traceback" not in process.stderr.read()
     assert os.listdir(tmp_path) == []
+
+
+def _wait_until_empty(pipe: IO[bytes]) -> None:
+    """Until the other side has read all of it, and waits for more."""
+    left = array("i", [1])
+    while left[0]:
+        time.sleep(0.2)
+        fcntl.ioctl(pipe, termios.FIONREAD, left)
 
 
 PROGRESS = """
