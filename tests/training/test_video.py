@@ -18,6 +18,7 @@ from wavenetmv.training import inter_tables
 from wavenetmv.training.batches import PictureBatches
 from wavenetmv.training.cache import open_cache
 from wavenetmv.training.clips import SequenceSource, moved_still, open_clips
+from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint, load_inter_checkpoint
 from wavenetmv.training.inter import inter_rate_distortion
 from wavenetmv.training.objectives import rate_distortion
@@ -182,6 +183,23 @@ def test_training_lowers_the_loss_and_resumes(source, tmp_path):
     resumed.run()
     for ours, theirs in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_other_processes_resume_with_streams_of_their_own(source, tmp_path):
+    config = StageConfig(steps=1, batch=2, crop=64)
+    pictures = tiny_model().requires_grad_(False)
+
+    def trainer(group):
+        model = InterModel.from_pictures(pictures)
+        batches = LiveStreams(source, pictures)
+        return Trainer(model, inter_rate_distortion, config, batches, tmp_path, group=group)
+
+    trainer(Group()).run()
+    leader, other = trainer(Group()), trainer(Group(rank=1))
+    assert leader.resume()
+    assert other.resume()
+    assert len(leader.batches.state_dict()["streams"]) == 8
+    assert other.batches.state_dict()["streams"] == []
 
 
 def test_stage_video_of_a_run(folder, tmp_path, monkeypatch):

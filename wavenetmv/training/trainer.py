@@ -203,7 +203,8 @@ class Trainer:
             return False
         self._load(torch.load(self.out / CHECKPOINT, weights_only=True, map_location=self.device))
         if self.group.rank:
-            # The file holds the leader's random state; the others start one of their own.
+            # The file holds the leader's random state and batches; the others start their own.
+            self.batches.load_state_dict({})
             self.rng = np.random.default_rng((self.config.seed, self.group.rank, self.step))
         return True
 
