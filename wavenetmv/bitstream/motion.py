@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetmv.bitstream.entropy import Indexes, Step, SymbolDecoder, Symbols
+from wavenetmv.bitstream.neighbours import sum_around
 from wavenetmv.bitstream.tables import ScaleTables
 from wavenetmv.errors import CorruptStream
 
@@ -114,11 +115,7 @@ class MotionField:
 def _past_levels(previous: Activity | None, h: int, w: int) -> Indexes:
     if previous is None:
         return np.full((h, w), _UNKNOWN, np.uint8)
-    padded = np.pad(previous, 1)
-    around = sum(
-        padded[row : row + h, column : column + w] for row in range(3) for column in range(3)
-    )
-    return _levels(np.asarray(around) >> 1, _UNKNOWN - 1)
+    return _levels(sum_around(previous) >> 1, _UNKNOWN - 1)
 
 
 def _levels(values: npt.NDArray[np.integer], highest: int) -> Indexes:

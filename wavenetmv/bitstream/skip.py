@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetmv.bitstream.entropy import Indexes, Step, SymbolDecoder, Symbols
+from wavenetmv.bitstream.neighbours import sum_around
 from wavenetmv.bitstream.tables import ScaleTables
 from wavenetmv.errors import CorruptStream
 
@@ -60,10 +61,4 @@ def _indexes(above: SkipMap, past: Indexes) -> Indexes:
 def _past(previous: SkipMap | None, shape: tuple[int, ...]) -> Indexes:
     if previous is None:
         return np.full(shape, _UNKNOWN, np.uint8)
-    h, w = shape
-    padded = np.pad(previous, 1).astype(np.uint8)
-    counts = np.zeros(shape, np.uint8)
-    for row in range(3):
-        for column in range(3):
-            counts += padded[row : row + h, column : column + w]
-    return counts
+    return sum_around(previous.astype(np.uint8)).astype(np.uint8)

@@ -9,7 +9,7 @@ from wavenetmv.models import skip
 from wavenetmv.models.inter import InterModel, past_of
 from wavenetmv.models.motion import compensate, estimate, luma, price_of_a_bit
 from wavenetmv.training.objectives import Measures, weighted_measures
-from wavenetmv.training.streams import InterSamples, as_decoded
+from wavenetmv.training.streams import InterSamples
 from wavenetmv.types import LAMBDA_MIN
 
 
@@ -29,6 +29,6 @@ def inter_rate_distortion(model: InterModel, samples: InterSamples, position: Te
     # What the encoder will not show teaches nothing, and costs bits all the same.
     skips = skip.choose(x, prediction, output.x_hat, price)
     x_hat = skip.apply(skips, prediction, output.x_hat)
-    samples.keep(as_decoded(x_hat.detach()), output.y_hat.detach())
+    samples.keep(x_hat.detach(), output.y_hat.detach())
     mse = (x - x_hat).square().mean((1, 2, 3))
     return weighted_measures(x, output.y_bits, output.z_bits, mse, position)

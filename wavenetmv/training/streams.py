@@ -36,7 +36,8 @@ class InterSamples:
     references   the decoded frames before, alike, of 8 bits
     latents      their y_hat [B, M, H/16, W/16] in quantiser steps
     after_intra  bool [B]: the frame before is its sequence's first
-    keep         takes the decoded frames and their latents, for the step that needs them
+    keep         takes the decoded frames, x_hat, and their latents, for the step that needs
+                 them; a frame is rounded to 8 bits as a decoder keeps it
     """
 
     frames: Tensor
@@ -76,11 +77,11 @@ class _Stream:
         frame: Frames = self.frames[self.age]
         return frame
 
-    def keep(self, decoded: Tensor, latents: Tensor) -> None:
+    def keep(self, x_hat: Tensor, latents: Tensor) -> None:
         self.age += 1
-        if not (decoded.isfinite().all() and latents.isfinite().all()):
+        if not (x_hat.isfinite().all() and latents.isfinite().all()):
             self.age = self.length  # nothing can be coded from this
-        self.reference = decoded.mul(255).round().byte().cpu()
+        self.reference = x_hat.clamp(0, 1).mul(255).round().byte().cpu()
         self.latents = latents.cpu()
 
     def state(self) -> dict[str, Any]:
@@ -126,7 +127,7 @@ class LiveStreams:
         position = (_positions(streams, device) + bonus).clamp(max=POSITION_MAX)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, config.bfloat16):
             coded = self._pictures(as_input(frames, device), position)
-        _keep(streams, as_decoded(coded.x_hat), coded.y_hat)
+        _keep(streams, coded.x_hat, coded.y_hat)
 
     def state_dict(self) -> dict[str, Any]:
         return {"streams": [stream.state() for stream in self._streams]}
@@ -138,11 +139,6 @@ class LiveStreams:
 def longest_at(share: float) -> int:
     """Frames of the longest sequences that begin when `share` (0..1) of a run is done."""
     return next(frames for start, frames in reversed(_GROWTH) if share >= start)
-
-
-def as_decoded(x_hat: Tensor) -> Tensor:
-    """x_hat in about [0, 1] as the 8-bit picture a decoder keeps, in [0, 1] again."""
-    return x_hat.clamp(0, 1).mul(255).round().div(255)
 
 
 def _begin(rng: np.random.Generator, position: float, share: float) -> _Stream:
@@ -165,8 +161,8 @@ def _samples(streams: list[_Stream], frames: Tensor) -> InterSamples:
 
 
 def _keep(streams: list[_Stream], decoded: Tensor, latents: Tensor) -> None:
-    for stream, reference, y_hat in zip(streams, decoded, latents, strict=True):
-        stream.keep(reference, y_hat)
+    for stream, x_hat, y_hat in zip(streams, decoded, latents, strict=True):
+        stream.keep(x_hat, y_hat)
 
 
 def _positions(streams: list[_Stream], device: torch.device) -> Tensor:
