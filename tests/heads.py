@@ -15,7 +15,7 @@ from wavenetmv.models.registry import read_info
 
 def cat_head(M: int = 16) -> DetectionHead:
     torch.manual_seed(0)
-    head = DetectionHead(M, coarse=8, fine=8, blocks=1)
+    head = DetectionHead(M, coarse=8, fine=8)
     with torch.no_grad():
         for level in head.tail.heads:
             level.classes.bias.fill_(-8.0)

@@ -109,7 +109,7 @@ def test_missing_head_says_what_is_there(monkeypatch):
     with pytest.raises(UsageFault, match="there are detect"):
         Analyzer(PictureCodec("cpu"), "smell")
     with pytest.raises(ValueError, match="smell"):
-        build_head("smell", 16)
+        build_head("smell", M=16)
 
 
 def test_damaged_head_file_is_refused(heads):

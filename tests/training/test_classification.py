@@ -215,7 +215,7 @@ def test_one_run_from_files_to_a_head_file(teacher, folder, tmp_path, monkeypatc
 def test_one_checkpoint_holds_several_heads(data, tmp_path):
     model = tiny_model()
     for task in ("detect", "classify"):
-        model.heads[task] = build_head(task, 16)
+        model.heads[task] = build_head(task, M=16)
     objective = LogitMatching(lively(EfficientNetTeacher()))
     Trainer(model, objective, StageConfig(steps=1), PictureBatches(data), tmp_path).save()
     restored = load_checkpoint(tmp_path / CHECKPOINT)

@@ -9,9 +9,9 @@ import torch
 from tests.heads import write_onnx
 from tests.tiny import tiny_model
 from wavenetmv.errors import InputError, UsageFault
-from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.yolox import Features
 from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion, feature_error
+from wavenetmv.training.head_starts import start_detection
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stages import choose
 from wavenetmv.training.teachers import YoloxTeacher, load_yolox
@@ -52,9 +52,7 @@ def test_feature_error_counts_in_units_of_variance():
 
 def with_head(teacher):
     model = tiny_model()
-    head = DetectionHead(16, coarse=16, fine=16, blocks=1)
-    head.tail.load_state_dict(teacher.tail.state_dict())
-    model.heads["detect"] = head
+    model.heads["detect"] = start_detection(model, teacher, iter(()), coarse=16, fine=16)
     return model
 
 

@@ -23,6 +23,7 @@ from wavenetmv.bench.pictures import load_folder
 from wavenetmv.codec import PictureCodec
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.boxes import STRIDES, find_objects
+from wavenetmv.models.yolox import corners
 from wavenetmv.training.teachers import BORDER, YoloxTeacher, load_yolox
 from wavenetmv.types import Detection, Picture
 
@@ -38,7 +39,8 @@ def detect_on_pixels(network: YoloxTeacher, pixels: Pixels, dtype: torch.dtype) 
     with torch.inference_mode():
         x = torch.from_numpy(pixels).permute(2, 0, 1)[None].flip(1).to(dtype)
         x = F.pad(x, (0, right, 0, bottom), value=BORDER)
-        raw = network.tail(network.stem(x.contiguous(memory_format=torch.channels_last)))
+        seen = corners(x).contiguous(memory_format=torch.channels_last)
+        raw = network.tail(network.stem(seen))
     return find_objects(raw[0], (height + bottom, width + right), (height, width), _THRESHOLD)
 
 

@@ -9,7 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavenetmv.models.lifting import LiftingPacket
 from wavenetmv.models.resampling import resample
+from wavenetmv.models.transforms import ResidualBlock
+
+_PACKET_LEVELS = 3  # of the codec's wavelet packet, whose coefficients lie at H/8
+# The codec's pixels are -0.5..0.5. What half a unit is in LL of one level makes black zero,
+# as it was for YOLOX: so the zeros that convolutions see around a picture are black.
+_GREY = 1.0
 
 
 class PlainBlock(nn.Module):
@@ -34,9 +41,9 @@ class Adapter(nn.Module):
     is the first layer.
     """
 
-    def __init__(self, M: int, width: int) -> None:
+    def __init__(self, M: int, width: int, kernel: int = 3) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(M, width, 3, padding=1)
+        self.enter = nn.Conv2d(M, width, kernel, padding=kernel // 2)
         # Latents of a wavelet codec differ a hundredfold in size between channels.
         self.register_buffer("scale", torch.ones(M))
         self.scale: Tensor
@@ -65,19 +72,39 @@ def _scale_for(size: Tensor) -> Tensor:
     return 1 / (size + 0.02)
 
 
-class DoublingAdapter(Adapter):
-    """To twice the resolution: [B, M, h, w] -> [B, channels, 2h, 2w]."""
+class PacketAdapter(Adapter):
+    """To wavelet coefficients at half of the picture's size: [B, M, h, w] -> [B, 12, 8h, 8w].
 
-    def __init__(self, M: int, channels: int, coarse: int, fine: int, blocks: int) -> None:
-        super().__init__(M, coarse)
-        self.coarse = nn.Sequential(*(PlainBlock(coarse) for _ in range(blocks)))
-        self.up = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
-        self.fine = nn.Sequential(*(PlainBlock(fine) for _ in range(blocks)))
-        self.leave = nn.Conv2d(fine, channels, 1)
+        y_hat -> blocks at H/16 -> 2x2 step -> blocks at H/8 -> packet coefficients
+          -> two of the three inverse lifting levels -> LL, HL, LH, HH of red, green, blue at H/2
+
+    A synthesis of its own, lighter than the codec's, which ends one level before pixels: a
+    pretrained network whose first layer sees 2x2 pixels as channels (YOLOX's focus) reads
+    these coefficients as well, for that layer and the last level are linear both.
+    """
+
+    CHANNELS = 12  # of what it gives
+
+    def __init__(
+        self, M: int, base: str, coarse: int, fine: int, coarse_blocks: int, fine_blocks: int
+    ) -> None:
+        """base is the codec's wavelet, `ModelConfig.base`; coarse and fine are block widths."""
+        super().__init__(M, M, kernel=1)
+        nn.init.dirac_(self.enter.weight)
+        nn.init.zeros_(self.enter.bias)  # type: ignore[arg-type]
+        packet = 3 << 2 * _PACKET_LEVELS
+        self.coarse = nn.Sequential(*(ResidualBlock(M, coarse) for _ in range(coarse_blocks)))
+        self.up = nn.ConvTranspose2d(M, packet, 2, stride=2)
+        self.fine = nn.Sequential(*(ResidualBlock(packet, fine) for _ in range(fine_blocks)))
+        self.lifting = LiftingPacket((0,) * _PACKET_LEVELS, base)
 
     def forward(self, y_hat: Tensor) -> Tensor:
-        out: Tensor = self.leave(self.fine(self.up(self.coarse(self.enter(self.scaled(y_hat))))))
-        return out
+        x = self.fine(self.up(self.coarse(self.enter(self.scaled(y_hat)))))
+        # Lifting is cheap, and in half precision its errors would add up.
+        packet = x.float().contiguous()
+        for level in list(self.lifting.levels)[:0:-1]:
+            packet = level.inverse(packet)  # type: ignore[operator]
+        return torch.cat([packet[:, :3] + _GREY, packet[:, 3:]], 1)
 
 
 class ResizingAdapter(Adapter):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.entropy import EntropyModel
 from wavenetmv.models.gains import ANCHOR_LAMBDAS, Gains
-from wavenetmv.models.heads import build_head
+from wavenetmv.models.heads import Head, build_head
 from wavenetmv.models.lifting import LiftingPacket
 from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 
@@ -27,9 +27,11 @@ class Output:
 
 
 class CodecModel(nn.Module):
-    """`heads` names the vision heads that train with the codec (models/heads.py)."""
+    """`heads`: the vision heads that train with the codec, by task, as `Head.config` says."""
 
-    def __init__(self, config: ModelConfig, heads: Iterable[str] = ()) -> None:
+    def __init__(
+        self, config: ModelConfig, heads: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         self.lifting = LiftingPacket(config.lifting_hidden, config.base)
@@ -37,11 +39,14 @@ class CodecModel(nn.Module):
         self.g_s = SynthesisTransform(config)
         self.gains = Gains(config.M, config.profiles)
         self.entropy = EntropyModel(config, len(ANCHOR_LAMBDAS))
-        self.heads = nn.ModuleDict({task: build_head(task, config.M) for task in heads})
+        self.heads = nn.ModuleDict(
+            {task: build_head(task, **sizes) for task, sizes in (heads or {}).items()}
+        )
 
     def describe(self) -> dict[str, Any]:
         """What a checkpoint needs to build the model again."""
-        return {"config": self.config.to_dict(), "heads": list(self.heads)}
+        heads = {task: cast(Head, head).config() for task, head in self.heads.items()}
+        return {"config": self.config.to_dict(), "heads": heads}
 
     def analysis(self, x: Tensor) -> Tensor:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64 -> y [B, M, H/16, W/16], no gain."""

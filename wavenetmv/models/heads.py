@@ -1,7 +1,7 @@
 """Vision heads: from latents to what is in the picture, without pixels.
 
-    y_hat [B, M, H/16, W/16] -> Adapter -> features that a pretrained network's later
-    stages expect -> those stages -> raw -> `read` -> results in the picture's coordinates
+    y_hat [B, M, H/16, W/16] -> Adapter -> what a pretrained network's stages from some
+    point on expect -> those stages -> raw -> `read` -> results in the picture's coordinates
 
 A head is a class with a `task`, a network and a `read`; `HEADS` lists them.  A new one is
 this file's business alone: `wmv analyze --task NAME` finds it here, and shows whatever
@@ -12,17 +12,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from wavenetmv.errors import UsageFault
 from wavenetmv.labels import COCO_LABELS, IMAGENET_LABELS
-from wavenetmv.models.adapters import Adapter, DoublingAdapter, ResizingAdapter
+from wavenetmv.models.adapters import Adapter, PacketAdapter, ResizingAdapter
 from wavenetmv.models.boxes import find_objects
 from wavenetmv.models.efficientnet import C16_CHANNELS, EfficientNetTail, TailFeatures
 from wavenetmv.models.resampling import fit_short_side
-from wavenetmv.models.yolox import C3_CHANNELS, Features, YoloxTail
+from wavenetmv.models.yolox import Features, YoloxStem, YoloxTail
 from wavenetmv.types import Classification, Detection, Finding
 
 LATENT_STRIDE = 16  # pixels per latent along a side
@@ -36,8 +37,8 @@ class Head(nn.Module, ABC):
     threshold  the least score of a result where the caller names none
     results    what a list of its results is called, in JSON
     noun       what one of them is, in a table
-    adapter    from latents to features
-    tail       of a pretrained network, from these features on
+    adapter    from latents to what follows
+    tail       of a pretrained network, its last part
     """
 
     task: ClassVar[str]
@@ -49,7 +50,7 @@ class Head(nn.Module, ABC):
     tail: nn.Module
 
     @abstractmethod
-    def config(self) -> dict[str, int]:
+    def config(self) -> dict[str, int | str]:
         """Arguments that build this network again."""
 
     @abstractmethod
@@ -64,7 +65,7 @@ class Head(nn.Module, ABC):
 
 
 class DetectionHead(Head):
-    """The 80 object classes of COCO: adapter, then YOLOX-nano from its stride 8 on."""
+    """The 80 object classes of COCO: adapter, then YOLOX-nano on its wavelet coefficients."""
 
     task: ClassVar[str] = "detect"
     labels: ClassVar[tuple[str, ...]] = COCO_LABELS
@@ -72,23 +73,40 @@ class DetectionHead(Head):
     results: ClassVar[str] = "detections"
     noun: ClassVar[str] = "object"
 
-    def __init__(self, M: int, coarse: int = 192, fine: int = 128, blocks: int = 2) -> None:
+    def __init__(
+        self,
+        M: int,
+        base: str = "bior4.4",
+        coarse: int = 192,
+        fine: int = 96,
+        coarse_blocks: int = 2,
+        fine_blocks: int = 1,
+    ) -> None:
+        """Arguments as for `PacketAdapter`."""
         super().__init__()
-        self._config = {"M": M, "coarse": coarse, "fine": fine, "blocks": blocks}
-        self.adapter: DoublingAdapter = DoublingAdapter(M, C3_CHANNELS, coarse, fine, blocks)
+        sizes = {"coarse": coarse, "fine": fine}
+        blocks = {"coarse_blocks": coarse_blocks, "fine_blocks": fine_blocks}
+        self._config: dict[str, int | str] = {"M": M, "base": base, **sizes, **blocks}
+        self.adapter: PacketAdapter = PacketAdapter(M, base, **sizes, **blocks)
+        self.stem: YoloxStem = YoloxStem(kernel=7)
         self.tail: YoloxTail = YoloxTail()
 
-    def config(self) -> dict[str, int]:
+    def config(self) -> dict[str, int | str]:
         return dict(self._config)
 
     def features(self, y_hat: Tensor) -> Features:
         """y_hat as for `forward` -> what the teacher computes."""
-        features: Features = self.tail.features(self.adapter(y_hat))
+        features: Features = self.tail.features(self._c3(y_hat))
         return features
+
+    def _c3(self, y_hat: Tensor) -> Tensor:
+        seen = self.adapter(y_hat).to(y_hat.dtype, memory_format=torch.channels_last)
+        c3: Tensor = self.stem(seen)
+        return c3
 
     def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
         """-> raw [B, A, 85] of the whole latents, see `boxes.decode_boxes`."""
-        raw: Tensor = self.tail(self.adapter(y_hat))
+        raw: Tensor = self.tail(self._c3(y_hat))
         return raw
 
     def read(
@@ -115,11 +133,11 @@ class ClassificationHead(Head):
 
     def __init__(self, M: int, width: int = 128, near: int = 1, far: int = 2) -> None:
         super().__init__()
-        self._config = {"M": M, "width": width, "near": near, "far": far}
+        self._config: dict[str, int | str] = {"M": M, "width": width, "near": near, "far": far}
         self.adapter: ResizingAdapter = ResizingAdapter(M, C16_CHANNELS, width, near, far)
         self.tail: EfficientNetTail = EfficientNetTail()
 
-    def config(self) -> dict[str, int]:
+    def config(self) -> dict[str, int | str]:
         return dict(self._config)
 
     def features(self, y_hat: Tensor, size: tuple[int, int]) -> TailFeatures:
@@ -155,8 +173,11 @@ def head_class(task: str) -> type[Head]:
     return HEADS[task]
 
 
-def build_head(task: str, M: int, **sizes: int) -> Head:
-    """Raises ValueError for an unknown task, TypeError for sizes that it does not have."""
+def build_head(task: str, **config: Any) -> Head:
+    """A head with what `Head.config` says of it.
+
+    Raises ValueError for an unknown task, TypeError for arguments that it does not have.
+    """
     if task not in HEADS:
         raise ValueError(f"no head for task {task!r}; there are {', '.join(HEADS)}")
-    return HEADS[task](M, **sizes)
+    return HEADS[task](**config)

@@ -1,10 +1,11 @@
 """YOLOX-nano (Ge et al., "YOLOX: Exceeding YOLO Series in 2021"), batch norms folded away.
 
     picture [B, 3, H, W]                BGR 0..255, sides multiples of 32
+      -> `corners`    [B, 12, H/2, W/2]
       -> `YoloxStem`  c3 [B, 64, H/8, W/8]
       -> `YoloxTail`  backbone c4, c5 -> pyramid p3, p4, p5 -> raw [B, A, 85]
 
-The tail alone is what a head on latents needs: something else provides c3 (models/heads.py).
+A head on latents has stem and tail, and wavelet coefficients in the place of corners.
 Modules are declared in the order in which they run, so that weights of any export of the
 network can be taken over by position (training/teachers.py).
 """
@@ -97,19 +98,24 @@ class SpatialPyramidPooling(nn.Module):
 
 
 class YoloxStem(nn.Module):
-    """Pixels to c3; used by teachers only."""
+    """Corners of pixels, or wavelet coefficients in their place, to c3."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: int = 3) -> None:
+        """kernel of the first layer; coefficients take 7 for what 3 do with corners."""
         super().__init__()
-        self.focus = ConvAct(12, 16, 3)
+        self.focus = ConvAct(12, 16, kernel)
         self.dark2 = nn.Sequential(SeparableConv(16, 32, 2), CspLayer(32, 32, 1, True))
         self.dark3 = nn.Sequential(SeparableConv(32, 64, 2), CspLayer(64, 64, 3, True))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, 3, H, W], BGR 0..255 -> c3 [B, 64, H/8, W/8]."""
-        corners = [x[..., row::2, column::2] for column in (0, 1) for row in (0, 1)]
-        c3: Tensor = self.dark3(self.dark2(self.focus(torch.cat(corners, 1))))
+        """x [B, 12, H/2, W/2] -> c3 [B, 64, H/8, W/8]."""
+        c3: Tensor = self.dark3(self.dark2(self.focus(x)))
         return c3
+
+
+def corners(x: Tensor) -> Tensor:
+    """Pixels [B, 3, H, W], BGR 0..255 -> what `YoloxStem` sees of them [B, 12, H/2, W/2]."""
+    return torch.cat([x[..., row::2, column::2] for column in (0, 1) for row in (0, 1)], 1)
 
 
 class FeaturePyramid(nn.Module):

@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import nn
 
-from wavenetmv.models.heads import ClassificationHead, DetectionHead
+from wavenetmv.models.heads import ClassificationHead, DetectionHead, Head
 from wavenetmv.training.distillation import FeatureMatching, LogitMatching, TaskRateDistortion
+from wavenetmv.training.head_starts import start_classification, start_detection
 from wavenetmv.training.objectives import Objective
 from wavenetmv.training.teachers import load_efficientnet, load_yolox
 
@@ -21,7 +22,8 @@ Lesson = Callable[[Any], Objective]  # a teacher to what is minimised
 class Course:
     """How the head of one task is taught.
 
-    load      its teacher from a file: a network whose `tail` the head starts with
+    load      its teacher from a file
+    start     a new head for a codec, from that codec, the teacher and sample pictures
     alone     stage 3a: the codec is frozen
     together  stage 3b: codec and head; None where there is no such lesson
     parts     of the head that learn in stage 3a
@@ -29,6 +31,7 @@ class Course:
     """
 
     load: Callable[[Path], nn.Module]
+    start: Callable[..., Head]
     alone: Lesson
     together: Lesson | None = None
     parts: tuple[str, ...] = ("adapter",)
@@ -37,9 +40,17 @@ class Course:
 
 # By task, as `models.heads.HEADS`.
 COURSES: dict[str, Course] = {
-    DetectionHead.task: Course(load_yolox, FeatureMatching, TaskRateDistortion),
+    DetectionHead.task: Course(
+        load_yolox,
+        start_detection,
+        FeatureMatching,
+        TaskRateDistortion,
+        parts=("adapter", "stem"),
+        settings={"batch": 12, "lr": 4e-4},
+    ),
     ClassificationHead.task: Course(
         load_efficientnet,
+        start_classification,
         LogitMatching,
         parts=("adapter", "tail"),
         # Crops of several sizes, all of which the teacher sees at one: so resizing is learned.

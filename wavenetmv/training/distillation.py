@@ -88,13 +88,14 @@ class TaskRateDistortion:
     """Stage 3b: L = R + lambda * (pixel_weight * D + feature_weight * feature error).
 
     Half of each batch is coded for people, who see pixels (weight 1, no features), the other
-    half for machines, with these weights.
+    half for machines, with these weights.  The head learns from both halves, the codec does
+    not learn from what the head makes of pictures for people.
     """
 
     teacher: YoloxTeacher
     pixel_weight: float = 0.05
-    # Weights that let lambda 64 cost about as much as it gains at 0.05 bits per pixel.
-    feature_weight: float = 5e-3
+    # A weight that lets lambda 64 cost about as much as it gains at 0.05 bits per pixel.
+    feature_weight: float = 3e-3
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
         """x and position as for `FeatureMatching`."""
@@ -102,13 +103,13 @@ class TaskRateDistortion:
             wanted = self.teacher.features(x)
         y_hat, coded, block = _code(model, x, position)
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
-        error = feature_error(_detector(model).features(y_hat), wanted)
         for_machines = block.float()
-        weight = self.feature_weight * for_machines
+        seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
+        error = feature_error(_detector(model).features(seen), wanted)
         return weighted_measures(
             x, coded.y_bits, coded.z_bits, mse, position,
             pixel_weight=1 + for_machines * (self.pixel_weight - 1),
-            extra=weight * LAMBDA_MIN * torch.exp2(position) * error,
+            extra=self.feature_weight * LAMBDA_MIN * torch.exp2(position) * error,
             feature_error=error,
         )  # fmt: skip
 

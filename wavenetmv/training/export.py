@@ -35,7 +35,7 @@ def load_checkpoint(path: Path) -> CodecModel:
         state = torch.load(path, weights_only=True)
         if state.get("kind") == CHECKPOINT_KIND:
             raise ValueError("of inter frames, where one of pictures was expected")
-        model = CodecModel(ModelConfig.from_dict(state["config"]), state.get("heads", ()))
+        model = CodecModel(ModelConfig.from_dict(state["config"]), dict(state.get("heads", {})))
         model.load_state_dict(state["ema"])
     return model.eval()
 

@@ -17,7 +17,7 @@ from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import PRESETS, ModelConfig
 from wavenetmv.models.device import choose_dtype
-from wavenetmv.models.heads import DetectionHead, build_head
+from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.initialisation import initialise
 from wavenetmv.training.batches import PictureBatches
 from wavenetmv.training.cache import PictureCache
@@ -225,18 +225,14 @@ def _give_head(
     data: PictureCache,
     seed: int,
 ) -> None:
-    """A head that starts from a prior one or the teacher's later stages, unless there is one."""
+    """A head that starts from a prior one or as its course says, unless there is one."""
     if task in model.heads:
         return
     if prior is not None:
         model.heads[task] = prior.fitted(model, _samples(data, seed))
         return
     torch.manual_seed(seed)
-    head = build_head(task, model.config.M)
-    head.tail.load_state_dict(teacher.get_submodule("tail").state_dict())
-    with torch.no_grad():
-        head.adapter.calibrate(model.analysis(x) for x in _samples(data, seed, batches=4))
-    model.heads[task] = head
+    model.heads[task] = COURSES[task].start(model, teacher, _samples(data, seed, batches=4))
 
 
 def _starting_model(

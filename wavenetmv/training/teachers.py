@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from wavenetmv.errors import InputError, UsageFault
 from wavenetmv.models.efficientnet import EfficientNetStem, EfficientNetTail, TailFeatures
 from wavenetmv.models.resampling import fit_short_side
-from wavenetmv.models.yolox import Features, YoloxStem, YoloxTail
+from wavenetmv.models.yolox import Features, YoloxStem, YoloxTail, corners
 
 BORDER = 114.0  # what YOLOX was trained to see around a picture
 CLASSIFIER_SIDE = 256  # pixels of the short side that EfficientNet-Lite0 likes best
@@ -33,13 +33,14 @@ class YoloxTeacher(nn.Module):
 
     def features(self, x: Tensor) -> Features:
         """x [B, 3, H, W], RGB in [0, 1], sides multiples of 32."""
-        features: Features = self.tail.features(self.stem(x.flip(1) * 255))
+        features: Features = self.tail.features(self.stem(corners(x.flip(1) * 255)))
         return features
 
     def forward(self, x: Tensor) -> Tensor:
         """x as for `features`, any sides -> raw [B, A, 85] of the padded picture."""
         pad = (0, -x.shape[3] % 32, 0, -x.shape[2] % 32)
-        raw: Tensor = self.tail(self.stem(F.pad(x.flip(1) * 255, pad, value=BORDER)))
+        pixels = F.pad(x.flip(1) * 255, pad, value=BORDER)
+        raw: Tensor = self.tail(self.stem(corners(pixels)))
         return raw
 
 
