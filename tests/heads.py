@@ -29,7 +29,7 @@ def cat_head(M: int = 16) -> DetectionHead:
 def coffee_head(M: int = 16) -> ClassificationHead:
     """Its best classes are espresso, then Egyptian cat; the others share what is left."""
     torch.manual_seed(0)
-    head = ClassificationHead(M, width=8, near=1, far=1)
+    head = ClassificationHead(M, coarse=8, fine=8)
     with torch.no_grad():
         head.tail.classes.weight.mul_(0.01)
         head.tail.classes.bias.zero_()

@@ -44,11 +44,10 @@ def test_turned_latents_are_turned_back(make):
     other = turned(model)
     head = make()
     (x, *_) = pictures(1)
-    head.adapter.calibrate(iter([model.analysis(x)]))
     fitted = PriorHead(head, model).fitted(other, pictures())
 
     def entered(each, y):
-        return each.adapter.enter(each.adapter.scaled(y)).detach()
+        return each.adapter.enter(y * each.adapter.scale[:, None, None]).detach()
 
     wanted, found = entered(head, model.analysis(x)), entered(fitted, other.analysis(x))
     unfitted = entered(head, other.analysis(x))

@@ -52,7 +52,7 @@ def test_feature_error_counts_in_units_of_variance():
 
 def with_head(teacher):
     model = tiny_model()
-    model.heads["detect"] = start_detection(model, teacher, iter(()), coarse=16, fine=16)
+    model.heads["detect"] = start_detection(model, teacher, coarse=16, fine=16)
     return model
 
 

@@ -4,9 +4,9 @@
       -> `EfficientNetStem`  c16 [B, 80, H/16, W/16]
       -> `EfficientNetTail`  d16 [B, 112, H/16, W/16], c32 [B, 320, H/32, W/32] -> logits
 
-The Lite variant has ReLU6 for Swish and no squeeze-and-excitation.  The tail alone is what a
-head on latents needs: something else provides c16 (models/heads.py).  Modules are declared
-in the order in which they run, so that weights can be taken over by position
+The Lite variant has ReLU6 for Swish and no squeeze-and-excitation.  A head on latents has a stem
+that sees wavelet coefficients in the place of 2x2 pixels (models/heads.py).  Modules are
+declared in the order in which they run, so that weights can be taken over by position
 (training/teachers.py).
 """
 
@@ -72,12 +72,22 @@ class InvertedBottleneck(nn.Module):
 
 
 class EfficientNetStem(nn.Module):
-    """Pixels to c16; used by teachers only."""
+    """Pixels to c16."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = SameConv(3, _STEM_CHANNELS, 3, 2)
+        self.first: nn.Conv2d = SameConv(3, _STEM_CHANNELS, 3, 2)
         self.blocks = nn.Sequential(*_blocks(_STEM_CHANNELS, _STEM_STAGES))
+
+    @classmethod
+    def of_coefficients(cls) -> EfficientNetStem:
+        """The same from coefficients of one level [B, 12, H/2, W/2], around middle grey.
+
+        7x7 of them are what 3x3 pixels are to the first layer.
+        """
+        stem = cls()
+        stem.first = nn.Conv2d(12, _STEM_CHANNELS, 7, padding=3)
+        return stem
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, 3, H, W], normalised as above -> c16 [B, 80, ceil(H/16), ceil(W/16)]."""

@@ -19,14 +19,17 @@ from torch import Tensor, nn
 
 from wavenetmv.errors import UsageFault
 from wavenetmv.labels import COCO_LABELS, IMAGENET_LABELS
-from wavenetmv.models.adapters import Adapter, PacketAdapter, ResizingAdapter
+from wavenetmv.models.adapters import OctaveAdapter, PacketAdapter
 from wavenetmv.models.boxes import find_objects
-from wavenetmv.models.efficientnet import C16_CHANNELS, EfficientNetTail, TailFeatures
+from wavenetmv.models.efficientnet import EfficientNetStem, EfficientNetTail, TailFeatures
 from wavenetmv.models.resampling import fit_short_side
 from wavenetmv.models.yolox import Features, YoloxStem, YoloxTail
 from wavenetmv.types import Classification, Detection, Finding
 
 LATENT_STRIDE = 16  # pixels per latent along a side
+# The codec's pixels are -0.5..0.5. What half a unit is in LL of one level makes black zero,
+# as it was for YOLOX: so the zeros that convolutions see around a picture are black.
+_GREY = 1.0
 
 
 class Head(nn.Module, ABC):
@@ -46,7 +49,7 @@ class Head(nn.Module, ABC):
     threshold: ClassVar[float]
     results: ClassVar[str]
     noun: ClassVar[str]
-    adapter: Adapter
+    adapter: PacketAdapter
     tail: nn.Module
 
     @abstractmethod
@@ -100,8 +103,9 @@ class DetectionHead(Head):
         return features
 
     def _c3(self, y_hat: Tensor) -> Tensor:
-        seen = self.adapter(y_hat).to(y_hat.dtype, memory_format=torch.channels_last)
-        c3: Tensor = self.stem(seen)
+        coefficients = self.adapter(y_hat)
+        seen = torch.cat([coefficients[:, :3] + _GREY, coefficients[:, 3:]], 1)
+        c3: Tensor = self.stem(seen.to(y_hat.dtype, memory_format=torch.channels_last))
         return c3
 
     def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
@@ -117,10 +121,10 @@ class DetectionHead(Head):
 
 
 class ClassificationHead(Head):
-    """The 1000 classes of ImageNet: adapter, then EfficientNet-Lite0 from its stride 16 on.
+    """The 1000 classes of ImageNet: adapter, then EfficientNet-Lite0 on its coefficients.
 
     That network knows pictures with a short side of about 256 pixels, latents have the
-    picture's own scale: so the adapter changes to the scale of such a picture.
+    picture's own scale: so the adapter gives coefficients of such a picture.
     """
 
     task: ClassVar[str] = "classify"
@@ -128,13 +132,25 @@ class ClassificationHead(Head):
     threshold: ClassVar[float] = 0.05  # a picture has one class, and often no sure one
     results: ClassVar[str] = "classes"
     noun: ClassVar[str] = "class"
-    positions: ClassVar[int] = 16  # along the short side, 256 / 16
+    positions: ClassVar[int] = 128  # along the short side, 256 / 2
     limit: ClassVar[int] = 5  # results, as in top-5
 
-    def __init__(self, M: int, width: int = 128, near: int = 1, far: int = 2) -> None:
+    def __init__(
+        self,
+        M: int,
+        base: str = "bior4.4",
+        coarse: int = 192,
+        fine: int = 96,
+        coarse_blocks: int = 1,
+        fine_blocks: int = 0,
+    ) -> None:
+        """Arguments as for `OctaveAdapter`."""
         super().__init__()
-        self._config: dict[str, int | str] = {"M": M, "width": width, "near": near, "far": far}
-        self.adapter: ResizingAdapter = ResizingAdapter(M, C16_CHANNELS, width, near, far)
+        sizes = {"coarse": coarse, "fine": fine}
+        blocks = {"coarse_blocks": coarse_blocks, "fine_blocks": fine_blocks}
+        self._config: dict[str, int | str] = {"M": M, "base": base, **sizes, **blocks}
+        self.adapter: OctaveAdapter = OctaveAdapter(M, base, **sizes, **blocks)
+        self.stem: EfficientNetStem = EfficientNetStem.of_coefficients()
         self.tail: EfficientNetTail = EfficientNetTail()
 
     def config(self) -> dict[str, int | str]:
@@ -143,8 +159,10 @@ class ClassificationHead(Head):
     def features(self, y_hat: Tensor, size: tuple[int, int]) -> TailFeatures:
         """y_hat and size as for `forward` -> what the teacher computes of the whole picture."""
         extent = (size[0] / LATENT_STRIDE, size[1] / LATENT_STRIDE)
-        c16 = self.adapter(y_hat, extent, fit_short_side(size, self.positions))
-        features: TailFeatures = self.tail.features(c16)
+        positions = fit_short_side(size, self.positions)
+        coefficients = self.adapter.scaled_coefficients(y_hat, extent, positions)
+        seen = coefficients.to(y_hat.dtype, memory_format=torch.channels_last)
+        features: TailFeatures = self.tail.features(self.stem(seen))
         return features
 
     def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:

@@ -23,7 +23,7 @@ class Course:
     """How the head of one task is taught.
 
     load      its teacher from a file
-    start     a new head for a codec, from that codec, the teacher and sample pictures
+    start     a new head, from the codec whose latents it reads and the teacher
     alone     stage 3a: the codec is frozen
     together  stage 3b: codec and head; None where there is no such lesson
     parts     of the head that learn in stage 3a
@@ -52,12 +52,8 @@ COURSES: dict[str, Course] = {
         load_efficientnet,
         start_classification,
         LogitMatching,
-        parts=("adapter", "tail"),
-        # Crops of several sizes, all of which the teacher sees at one: so resizing is learned.
-        settings={
-            "lr": 2e-3,
-            "larger_crops": (320, 384, 512),
-            "late": (f"heads.{ClassificationHead.task}.tail.",),
-        },
+        parts=("adapter", "stem"),
+        # Crops of several sizes, all of which the teacher sees at one: so scales are learned.
+        settings={"batch": 12, "lr": 4e-4, "larger_crops": (320, 384, 512)},
     ),
 }

@@ -232,7 +232,7 @@ def _give_head(
         model.heads[task] = prior.fitted(model, _samples(data, seed))
         return
     torch.manual_seed(seed)
-    model.heads[task] = COURSES[task].start(model, teacher, _samples(data, seed, batches=4))
+    model.heads[task] = COURSES[task].start(model, teacher)
 
 
 def _starting_model(

@@ -17,6 +17,7 @@ from wavenetmv.models.resampling import fit_short_side
 from wavenetmv.models.yolox import Features, YoloxStem, YoloxTail, corners
 
 BORDER = 114.0  # what YOLOX was trained to see around a picture
+PIXEL_SCALE = 255 / 128  # of EfficientNet-Lite0's pixels
 CLASSIFIER_SIDE = 256  # pixels of the short side that EfficientNet-Lite0 likes best
 _BATCH_NORM_EPSILON = 1e-3  # EfficientNet's
 
@@ -66,7 +67,12 @@ class EfficientNetTeacher(nn.Module):
         """Resized to a short side of 256 pixels (see `fit_short_side`) and normalised."""
         size = fit_short_side((x.shape[2], x.shape[3]), CLASSIFIER_SIDE)
         resized = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)
-        return (resized * 255 - 127) / 128
+        return self.normalised(resized)
+
+    @staticmethod
+    def normalised(x: Tensor) -> Tensor:
+        """Of [0, 1], as the network was trained on."""
+        return PIXEL_SCALE * x - 127 / 128
 
 
 def load_yolox(path: Path) -> YoloxTeacher:
