@@ -162,14 +162,14 @@ class BrightnessHead(Head):
 
     def __init__(self, M: int) -> None:
         super().__init__()
-        self.adapter = Adapter(M, width=1)
+        self.adapter = Adapter(M)
         self.tail = nn.Linear(M, 2)
 
     def config(self):
         return {"M": self.tail.in_features}
 
     def forward(self, y_hat, size):
-        return self.tail(self.adapter.scaled(y_hat).mean((2, 3)))
+        return self.tail(self.adapter.entered(y_hat).mean((2, 3)))
 
     def read(self, raw, latent_size, size, threshold):
         scores, order = raw[0].softmax(0).sort(descending=True)

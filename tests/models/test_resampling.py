@@ -58,4 +58,4 @@ def test_classes_of_any_shape_of_picture(size):
         positions = head.features(y_hat, size).c16.shape[2:]
     assert logits.shape == (1, 1000)
     assert torch.isfinite(logits).all()
-    assert tuple(positions) == fit_short_side(size, 16)
+    assert tuple(positions) == tuple(-(-side // 8) for side in fit_short_side(size, 128))

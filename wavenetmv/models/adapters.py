@@ -15,7 +15,35 @@ _PACKET_LEVELS = 3  # of the codec's wavelet packet, whose coefficients lie at H
 _SMALLEST_SIZE = 0.02  # added to those of channels: some are nearly always zero
 
 
-class PacketAdapter(nn.Module):
+class Adapter(nn.Module):
+    """What every head sees latents through: `entered` are those of the codec it learned from."""
+
+    def __init__(self, M: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(M, M, 1)
+        nn.init.dirac_(self.enter.weight)
+        nn.init.zeros_(self.enter.bias)  # type: ignore[arg-type]
+        # Latents of a wavelet codec differ a hundredfold in size between channels.
+        self.register_buffer("scale", torch.ones(M))
+        self.scale: Tensor
+
+    def entered(self, y_hat: Tensor) -> Tensor:
+        """y_hat [B, M, h, w], gain undone, as it is until `follow` says otherwise."""
+        out: Tensor = self.enter(y_hat * self.scale[:, None, None])
+        return out
+
+    @torch.no_grad()
+    def follow(self, change: Tensor, size: Tensor) -> None:
+        """Read other latents, of which `change` [M, M] makes those read so far.
+
+        size [M]: root mean square of each of the new channels
+        """
+        weight = torch.einsum("oihw,i,ij->ojhw", self.enter.weight, self.scale, change)
+        self.scale.copy_(1 / (size + _SMALLEST_SIZE))
+        self.enter.weight.copy_(weight / self.scale[:, None, None])
+
+
+class PacketAdapter(Adapter):
     """To wavelet coefficients at half of the picture's size: [B, M, h, w] -> [B, 12, 8h, 8w].
 
         y_hat -> blocks at H/16 -> 2x2 step -> blocks at H/8 -> packet coefficients
@@ -32,14 +60,7 @@ class PacketAdapter(nn.Module):
         self, M: int, base: str, coarse: int, fine: int, coarse_blocks: int, fine_blocks: int
     ) -> None:
         """base is the codec's wavelet, `ModelConfig.base`; coarse and fine are block widths."""
-        super().__init__()
-        # Latents as they are, until `follow` makes them from other ones.
-        self.enter = nn.Conv2d(M, M, 1)
-        nn.init.dirac_(self.enter.weight)
-        nn.init.zeros_(self.enter.bias)  # type: ignore[arg-type]
-        # Latents of a wavelet codec differ a hundredfold in size between channels.
-        self.register_buffer("scale", torch.ones(M))
-        self.scale: Tensor
+        super().__init__(M)
         packet = 3 << 2 * _PACKET_LEVELS
         self.coarse = nn.Sequential(*(ResidualBlock(M, coarse) for _ in range(coarse_blocks)))
         self.up = nn.ConvTranspose2d(M, packet, 2, stride=2)
@@ -55,7 +76,7 @@ class PacketAdapter(nn.Module):
         The packet holds them all: where an inverse level would come, LL of LL is the LL of a
         picture of half the size, and so on.
         """
-        x = self.fine(self.up(self.coarse(self.enter(y_hat * self.scale[:, None, None]))))
+        x = self.fine(self.up(self.coarse(self.entered(y_hat))))
         # Lifting is cheap, and in half precision its errors would add up.
         packet: Tensor = x.float().contiguous()
         for level in list(self.lifting.levels)[:octave:-1]:
@@ -65,16 +86,6 @@ class PacketAdapter(nn.Module):
             bands = packet.view(batch, 4, channels // 4, h, w)[:, :, :3]  # within the LL before
             packet = bands.flatten(1, 2) * 2.0**-octave
         return packet
-
-    @torch.no_grad()
-    def follow(self, change: Tensor, size: Tensor) -> None:
-        """Read other latents, of which `change` [M, M] makes those read so far.
-
-        size [M]: root mean square of each of the new channels
-        """
-        weight = torch.einsum("oihw,i,ij->ojhw", self.enter.weight, self.scale, change)
-        self.scale.copy_(1 / (size + _SMALLEST_SIZE))
-        self.enter.weight.copy_(weight / self.scale[:, None, None])
 
 
 class OctaveAdapter(PacketAdapter):

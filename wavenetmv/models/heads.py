@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from wavenetmv.errors import UsageFault
 from wavenetmv.labels import COCO_LABELS, IMAGENET_LABELS
-from wavenetmv.models.adapters import OctaveAdapter, PacketAdapter
+from wavenetmv.models.adapters import Adapter, OctaveAdapter, PacketAdapter
 from wavenetmv.models.boxes import find_objects
 from wavenetmv.models.efficientnet import EfficientNetStem, EfficientNetTail, TailFeatures
 from wavenetmv.models.resampling import fit_short_side
@@ -49,7 +49,7 @@ class Head(nn.Module, ABC):
     threshold: ClassVar[float]
     results: ClassVar[str]
     noun: ClassVar[str]
-    adapter: PacketAdapter
+    adapter: Adapter
     tail: nn.Module
 
     @abstractmethod
