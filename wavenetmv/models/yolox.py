@@ -194,12 +194,8 @@ class YoloxTail(nn.Module):
 
     def forward(self, c3: Tensor) -> Tensor:
         """c3 [B, 64, H/8, W/8] -> raw [B, A, 85] as `boxes.find_objects` takes it."""
-        return probabilities(self.predict(self.features(c3)))
-
-
-def probabilities(raw: Tensor) -> Tensor:
-    """Of `YoloxTail.predict` -> objectness and classes in 0..1, boxes as they were."""
-    return torch.cat([raw[..., :4], raw[..., 4:].sigmoid()], -1)
+        raw = self.predict(self.features(c3))
+        return torch.cat([raw[..., :4], raw[..., 4:].sigmoid()], 2)
 
 
 def _double(x: Tensor) -> Tensor:

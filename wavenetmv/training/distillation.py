@@ -17,8 +17,6 @@ from torch import Tensor
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.entropy import Coded
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
-from wavenetmv.models.yolox import probabilities
-from wavenetmv.training.object_maps import object_map
 from wavenetmv.training.objectives import Measures, weighted_measures
 from wavenetmv.training.teachers import EfficientNetTeacher, YoloxTeacher
 from wavenetmv.types import LAMBDA_MIN
@@ -26,21 +24,13 @@ from wavenetmv.types import LAMBDA_MIN
 _TINY_VARIANCE = 1e-3
 
 
-def feature_error(
-    found: Sequence[Tensor], wanted: Sequence[Tensor], weight: Tensor | None = None
-) -> Tensor:
-    """Mean squared error over channel variance, mean over layers: [B]; 1 is knowing nothing.
-
-    weight [B, 1, H/8, W/8]: how much each place counts; at coarser strides its maximum does.
-    """
+def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """Mean squared error over channel variance, mean over layers: [B]; 1 is knowing nothing."""
     errors = []
     for ours, theirs in zip(found, wanted, strict=True):
         theirs = theirs.float()
         variance = theirs.var((0, 2, 3), keepdim=True) + _TINY_VARIANCE
-        error = (ours.float() - theirs).square() / variance
-        if weight is not None:
-            error = error * F.adaptive_max_pool2d(weight, theirs.shape[2:])
-        errors.append(error.mean((1, 2, 3)))
+        errors.append(((ours.float() - theirs).square() / variance).mean((1, 2, 3)))
     return torch.stack(errors).mean(0)
 
 
@@ -99,8 +89,7 @@ class TaskRateDistortion:
 
     Half of each batch is coded for people, who see pixels (weight 1, no features), the other
     half for machines, with these weights.  The head learns from both halves, the codec does
-    not learn from what the head makes of pictures for people.  Features count where the
-    teacher sees objects, `object_maps`.
+    not learn from what the head makes of pictures for people.
     """
 
     teacher: YoloxTeacher
@@ -112,13 +101,11 @@ class TaskRateDistortion:
         """x and position as for `FeatureMatching`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-            seen_in_pixels = probabilities(self.teacher.tail.predict(wanted))
-        objects = object_map(seen_in_pixels, x.shape[2], x.shape[3])
         y_hat, coded, block = _code(model, x, position)
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
         for_machines = block.float()
         seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
-        error = feature_error(_detector(model).features(seen), wanted, objects)
+        error = feature_error(_detector(model).features(seen), wanted)
         return weighted_measures(
             x, coded.y_bits, coded.z_bits, mse, position,
             pixel_weight=1 + for_machines * (self.pixel_weight - 1),
