@@ -25,7 +25,9 @@ ALLOWED: dict[str, set[str] | None] = {
     "codec": {"models", "bitstream", "types", "errors", "frame_codec", "inter_codec"},
     "video_codec": {
         *("models", "bitstream", "types", "errors", "frame_codec", "inter_codec", "codec"),
+        *("metrics", "quality_hold"),
     },
+    "quality_hold": {"types"},
     "video": {"errors", "types", "bitstream", "io", "codec", "video_codec"},
     "analysis": {"models", "bitstream", "types", "errors", "codec"},
     "video_analysis": {"errors", "types", "io", "codec", "video_codec", "video", "analysis"},

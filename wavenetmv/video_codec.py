@@ -23,7 +23,9 @@ from wavenetmv.codec import PictureCodec, checked_index
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
 from wavenetmv.frame_codec import FrameCodec
 from wavenetmv.inter_codec import InterFrameCodec, Past
+from wavenetmv.metrics import psnr
 from wavenetmv.models.registry import WeightsInfo
+from wavenetmv.quality_hold import QualityHold
 from wavenetmv.types import (
     GOP_DEFAULT,
     LAMBDA_DEFAULT,
@@ -139,17 +141,20 @@ class GroupCoder:
         self._gop = gop
         self._past: Past | None = None
         self._since_intra = 0
+        self._hold = QualityHold()
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
         if self._past is not None and self._since_intra != self._gop:
-            found = self._inter.encode(pixels, self._past, self._lambda_index)
+            index = min(self._lambda_index + self._hold.steps, LAMBDA_INDEX_MAX)
+            found = self._inter.encode(pixels, self._past, index)
             if found is not None:
                 payload, self._past = found
                 self._since_intra += 1
-                return CodedFrame(PacketKind.INTER, time, self._lambda_index, payload)
+                self._hold.saw(psnr(pixels, self._past.pixels))
+                return CodedFrame(PacketKind.INTER, time, index, payload)
         payload, integers = self._frames.encode(pixels, self._intra_index)
         self._past = self._past_of(integers, self._intra_index)
-        self._since_intra = 1
+        self._since_intra, self._hold = 1, QualityHold()
         return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
