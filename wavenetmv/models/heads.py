@@ -11,7 +11,7 @@ results it gives; how it is taught is a `Course` in `training.courses`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -67,7 +67,25 @@ class Head(nn.Module, ABC):
         """Results, best first, from raw [1, ...] of latents (h, w) of a picture (H, W)."""
 
 
-class DetectionHead(Head):
+class PacketHead(Head):
+    """Heads that see wavelet coefficients: the sizes of their adapters, and how files name them."""
+
+    # Of `PacketAdapter`, but for M.
+    sizes: ClassVar[Mapping[str, int | str]] = {
+        "base": "bior4.4", "coarse": 192, "fine": 96, "coarse_blocks": 2, "fine_blocks": 1,
+    }  # fmt: skip
+
+    def __init__(self, M: int, adapter: type[PacketAdapter], **sizes: int | str) -> None:
+        """`sizes` in place of those of the class."""
+        super().__init__()
+        self._config: dict[str, Any] = {"M": M, **self.sizes, **sizes}
+        self.adapter = adapter(**self._config)
+
+    def config(self) -> dict[str, int | str]:
+        return dict(self._config)
+
+
+class DetectionHead(PacketHead):
     """The 80 object classes of COCO: adapter, then YOLOX-nano on its wavelet coefficients."""
 
     task: ClassVar[str] = "detect"
@@ -76,26 +94,12 @@ class DetectionHead(Head):
     results: ClassVar[str] = "detections"
     noun: ClassVar[str] = "object"
 
-    def __init__(
-        self,
-        M: int,
-        base: str = "bior4.4",
-        coarse: int = 192,
-        fine: int = 96,
-        coarse_blocks: int = 2,
-        fine_blocks: int = 1,
-    ) -> None:
-        """Arguments as for `PacketAdapter`."""
-        super().__init__()
-        sizes = {"coarse": coarse, "fine": fine}
-        blocks = {"coarse_blocks": coarse_blocks, "fine_blocks": fine_blocks}
-        self._config: dict[str, int | str] = {"M": M, "base": base, **sizes, **blocks}
-        self.adapter: PacketAdapter = PacketAdapter(M, base, **sizes, **blocks)
+    adapter: PacketAdapter
+
+    def __init__(self, M: int, **sizes: int | str) -> None:
+        super().__init__(M, PacketAdapter, **sizes)
         self.stem: YoloxStem = YoloxStem(kernel=7)
         self.tail: YoloxTail = YoloxTail()
-
-    def config(self) -> dict[str, int | str]:
-        return dict(self._config)
 
     def features(self, y_hat: Tensor) -> Features:
         """y_hat as for `forward` -> what the teacher computes."""
@@ -120,7 +124,7 @@ class DetectionHead(Head):
         return find_objects(raw[0], (LATENT_STRIDE * h, LATENT_STRIDE * w), size, threshold)
 
 
-class ClassificationHead(Head):
+class ClassificationHead(PacketHead):
     """The 1000 classes of ImageNet: adapter, then EfficientNet-Lite0 on its coefficients.
 
     That network knows pictures with a short side of about 256 pixels, latents have the
@@ -135,26 +139,17 @@ class ClassificationHead(Head):
     positions: ClassVar[int] = 128  # along the short side, 256 / 2
     limit: ClassVar[int] = 5  # results, as in top-5
 
-    def __init__(
-        self,
-        M: int,
-        base: str = "bior4.4",
-        coarse: int = 192,
-        fine: int = 96,
-        coarse_blocks: int = 1,
-        fine_blocks: int = 0,
-    ) -> None:
-        """Arguments as for `OctaveAdapter`."""
-        super().__init__()
-        sizes = {"coarse": coarse, "fine": fine}
-        blocks = {"coarse_blocks": coarse_blocks, "fine_blocks": fine_blocks}
-        self._config: dict[str, int | str] = {"M": M, "base": base, **sizes, **blocks}
-        self.adapter: OctaveAdapter = OctaveAdapter(M, base, **sizes, **blocks)
+    sizes: ClassVar[Mapping[str, int | str]] = {
+        **PacketHead.sizes,
+        "coarse_blocks": 1,
+        "fine_blocks": 0,
+    }
+    adapter: OctaveAdapter
+
+    def __init__(self, M: int, **sizes: int | str) -> None:
+        super().__init__(M, OctaveAdapter, **sizes)
         self.stem: EfficientNetStem = EfficientNetStem.of_coefficients()
         self.tail: EfficientNetTail = EfficientNetTail()
-
-    def config(self) -> dict[str, int | str]:
-        return dict(self._config)
 
     def features(self, y_hat: Tensor, size: tuple[int, int]) -> TailFeatures:
         """y_hat and size as for `forward` -> what the teacher computes of the whole picture."""

@@ -23,7 +23,7 @@ from wavenetmv.training.teachers import PIXEL_SCALE, EfficientNetTeacher, YoloxT
 
 def start_detection(model: CodecModel, teacher: YoloxTeacher, **sizes: int) -> DetectionHead:
     """`sizes` as for the head; blocks of other sizes than the codec's start at zero."""
-    head = DetectionHead(model.config.M, model.config.base, **sizes)
+    head = DetectionHead(model.config.M, base=model.config.base, **sizes)
     _take_synthesis(head.adapter, model)
     for part in ("dark2", "dark3"):
         head.stem.get_submodule(part).load_state_dict(teacher.stem.get_submodule(part).state_dict())
@@ -41,7 +41,7 @@ def start_classification(
     model: CodecModel, teacher: EfficientNetTeacher, **sizes: int
 ) -> ClassificationHead:
     """`sizes` as for `start_detection`."""
-    head = ClassificationHead(model.config.M, model.config.base, **sizes)
+    head = ClassificationHead(model.config.M, base=model.config.base, **sizes)
     _take_synthesis(head.adapter, model)
     head.stem.blocks.load_state_dict(teacher.stem.blocks.state_dict())
     head.tail.load_state_dict(teacher.tail.state_dict())
