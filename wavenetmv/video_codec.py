@@ -36,6 +36,9 @@ from wavenetmv.types import (
     VideoInfo,
 )
 
+# Octaves of lambda. A whole one saves a little more, but inter frames cannot keep its quality.
+_MOST_INTRA_BONUS = 0.7
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -181,7 +184,7 @@ def intra_bonus(gop: int) -> int:
     All frames of its group inherit its quality, so its bits are well spent: the longer the
     group, the more.
     """
-    return round(LAMBDA_STEPS_PER_OCTAVE * min(1.0, math.log2(gop) / 5))
+    return round(_MOST_INTRA_BONUS * LAMBDA_STEPS_PER_OCTAVE * min(1.0, math.log2(gop) / 5))
 
 
 class VideoEncoder:
