@@ -105,7 +105,10 @@ def has_head(task: str) -> bool:
     [
         pytest.param(
             *("chelsea", "cat", 128),
-            marks=pytest.mark.xfail(reason="a cat with a score just below 0.25, and a surer dog"),
+            # So near that another processor may round it above.
+            marks=pytest.mark.xfail(
+                strict=False, reason="a cat with a score just below 0.25, and a surer dog"
+            ),
         ),
         ("chelsea", "cat", 512),
         ("astronaut", "person", 128),
