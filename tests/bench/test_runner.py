@@ -286,7 +286,7 @@ def test_detections_by_pixels_and_by_latents(request_of, counting, monkeypatch, 
     pytest.importorskip("pycocotools", reason="pycocotools is not installed")
     from wavenetmv.bench import detectors
 
-    monkeypatch.setattr(detectors, "OnnxDetector", Finder)
+    monkeypatch.setattr(detectors, "load_detector", Finder)
     network = tmp_path / "finder.onnx"
     network.write_bytes(b"stands in for a network")
     labels = {
@@ -331,7 +331,7 @@ def test_nothing_found_on_the_originals_is_a_note(request_of, counting, monkeypa
     pytest.importorskip("pycocotools", reason="pycocotools is not installed")
     from wavenetmv.bench import detectors
 
-    monkeypatch.setattr(detectors, "OnnxDetector", Finder)
+    monkeypatch.setattr(detectors, "load_detector", Finder)
     monkeypatch.setattr(Finder, "detect", lambda *_: [])
     network = tmp_path / "finder.onnx"
     network.write_bytes(b"stands in for a network")

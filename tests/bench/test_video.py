@@ -176,7 +176,7 @@ class Finder:
 @pytest.fixture
 def request_of(clip, weights, tmp_path, monkeypatch):
     """Two clips of 4 frames; wmv with every frame alone, and x264."""
-    monkeypatch.setattr(detectors, "OnnxDetector", Finder)
+    monkeypatch.setattr(detectors, "load_detector", Finder)
     network = tmp_path / "finder.onnx"
     network.write_bytes(b"stands in for a network")
     paths = {}

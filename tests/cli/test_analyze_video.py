@@ -62,7 +62,7 @@ def detector(monkeypatch):
             return [Detection(15, "cat", 0.8, (left, 10.0, left + 40, 60.0))]
 
     made = []
-    monkeypatch.setattr("wavenetmv.bench.detectors.OnnxDetector", Detector)
+    monkeypatch.setattr("wavenetmv.bench.detectors.load_detector", Detector)
     return made
 
 

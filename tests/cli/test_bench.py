@@ -151,7 +151,7 @@ def test_missing_libraries_are_named_before_the_work(wmv, folder, out, monkeypat
 def test_annotations_that_are_missing_or_of_other_pictures(wmv, folder, out, tmp_path, monkeypatch):
     from wavenetmv.bench import detectors
 
-    monkeypatch.setattr(detectors, "OnnxDetector", lambda path, threads: None)
+    monkeypatch.setattr(detectors, "load_detector", lambda path, threads: None)
     labels = tmp_path / "instances.json"
     arguments = ("bench", folder, "--metrics", "map", "--detector", "x", "--annotations", labels)
     wmv(*arguments, "--out", out).failed_with(1, "No such file")

@@ -182,11 +182,11 @@ class Worker:
         """The detector, and the name of its results in the cache."""
         if self._detector is None:
             assert self._plan.detector is not None
-            from wavenetmv.bench.detectors import OnnxDetector
+            from wavenetmv.bench.detectors import detector_hash, load_detector
 
             _one_thread()
-            kind = f"detections-{file_hash(self._plan.detector)[:12]}"
-            self._detector = kind, OnnxDetector(self._plan.detector, threads=1)
+            kind = f"detections-{detector_hash(self._plan.detector)[:12]}"
+            self._detector = kind, load_detector(self._plan.detector, threads=1)
         return self._detector
 
     def _classification(self) -> tuple[str, Classifier]:

@@ -104,7 +104,10 @@ def _check_libraries(request: Request) -> None:
     """What the last step needs should not be found missing after an hour of coding."""
     modules = ["bjontegaard", "scipy", "matplotlib", "jinja2"]
     modules += ["pytorch_msssim"] if "ms-ssim" in request.metrics else []
-    modules += ["pycocotools", "onnx", "onnxruntime"] if request.detects else []
+    if request.detects:
+        from wavenetmv.bench.detectors import libraries_of
+
+        modules += ["pycocotools", *(libraries_of(request.detector) if request.detector else [])]
     if missing := [name for name in modules if find_spec(name) is None]:
         raise UsageFault(
             f"a benchmark needs pip install 'wavenetmv[bench]'; missing: {', '.join(missing)}"
@@ -113,9 +116,9 @@ def _check_libraries(request: Request) -> None:
 
 def _check_networks(request: Request) -> None:
     if request.detects and request.detector is not None:
-        from wavenetmv.bench.detectors import OnnxDetector
+        from wavenetmv.bench.detectors import load_detector
 
-        OnnxDetector(request.detector, threads=1)
+        load_detector(request.detector, threads=1)
     if request.classifies and request.classifier is not None:
         from wavenetmv.bench.classifiers import Classifier
 

@@ -120,8 +120,10 @@ def _circumstances(prepared: Prepared) -> Results:
     request = prepared.request
     detector = annotations = classifier = ""
     if prepared.plan.detector:
+        from wavenetmv.bench.detectors import detector_hash
+
         path = prepared.plan.detector
-        detector = f"{path.name} {file_hash(path)[:16]}"
+        detector = f"{path.name} {detector_hash(path)[:16]}"
     if network := prepared.plan.classifier:
         classifier = f"{network.name} {file_hash(network)[:16]}"
     if prepared.annotations is not None and request.annotations:

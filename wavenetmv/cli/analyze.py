@@ -52,7 +52,10 @@ CocoJson = Annotated[
 ]
 Pixels = Annotated[
     Path | None,
-    typer.Option(help="Instead of latents, decode pixels and run this YOLOX-style ONNX file."),
+    typer.Option(
+        help="Instead of latents, decode pixels and run this detector: a YOLOX-style"
+        " ONNX file, or NanoDet's .param of ncnn."
+    ),
 ]
 JsonLines = Annotated[
     bool, typer.Option("--json-lines", help="One JSON object per line for each frame, at once.")

@@ -50,7 +50,10 @@ Annotations = Annotated[
     Path | None, typer.Option(help="Objects in the pictures, COCO's instances.json.")
 ]
 Detector = Annotated[
-    Path | None, typer.Option(help="A YOLOX-style ONNX file that looks at decoded pictures.")
+    Path | None,
+    typer.Option(
+        help="A YOLOX-style ONNX file, or NanoDet's .param of ncnn, that looks at decoded pictures."
+    ),
 ]
 Classifier = Annotated[
     Path | None,

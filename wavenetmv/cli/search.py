@@ -12,7 +12,7 @@ from wavenetmv.errors import UsageFault
 
 if TYPE_CHECKING:
     from wavenetmv.api import Codec
-    from wavenetmv.bench.detectors import OnnxDetector
+    from wavenetmv.bench.detectors import Detector
     from wavenetmv.models.heads import Head
     from wavenetmv.types import Finding
     from wavenetmv.video_codec import DecodedFrame
@@ -31,7 +31,7 @@ class Search:
     head: type[Head]
     least: float
     labels: frozenset[str] | None
-    detector: OnnxDetector | None
+    detector: Detector | None
     max_pixels: int
 
     @property
@@ -59,13 +59,13 @@ class Search:
         return [each for each in found if self.labels is None or each.label.lower() in self.labels]
 
 
-def detector_of(path: Path | None, threads: int | None) -> OnnxDetector | None:
+def detector_of(path: Path | None, threads: int | None) -> Detector | None:
     """That of --pixels. Raises InputError, and UsageFault where its libraries are missing."""
     if path is None:
         return None
-    from wavenetmv.bench.detectors import OnnxDetector
+    from wavenetmv.bench.detectors import load_detector
 
-    return OnnxDetector(path, threads)
+    return load_detector(path, threads)
 
 
 def check_boxes(head: type[Head], options: dict[str, object]) -> None:

@@ -65,6 +65,18 @@ def find_objects(
     `picture_size` part is the picture; boxes are clipped to it.
     """
     boxes, scores = decode_boxes(raw.float().cpu(), *input_size)
+    return keep_best(boxes, scores, picture_size, threshold, overlap, limit)
+
+
+def keep_best(
+    boxes: Tensor,
+    scores: Tensor,
+    picture_size: tuple[int, int],
+    threshold: float,
+    overlap: float,
+    limit: int = 300,
+) -> list[Detection]:
+    """Detections, best first, from boxes [A, 4] and scores [A, 80] of a picture (height, width)."""
     anchor, classes = (scores > threshold).nonzero(as_tuple=True)
     score, order = scores[anchor, classes].sort(descending=True, stable=True)
     score, order = score[:_CANDIDATES], order[:_CANDIDATES]

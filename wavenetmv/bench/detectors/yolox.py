@@ -1,9 +1,9 @@
-"""Detectors on pixels, for comparison: what a codec's pictures are worth to a network."""
+"""YOLOX (Ge et al., 2021) as an ONNX file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +14,6 @@ from wavenetmv.models.boxes import STRIDES, find_objects
 from wavenetmv.types import Detection
 
 _BORDER = 114  # the grey that YOLOX was trained to see around a picture
-
-
-class Detector(Protocol):
-    def detect(self, pixels: Pixels, threshold: float = 0.25) -> list[Detection]: ...
 
 
 class OnnxDetector:
