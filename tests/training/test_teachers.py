@@ -10,7 +10,12 @@ from tests.heads import write_onnx
 from tests.tiny import tiny_model
 from wavenetmv.errors import InputError, UsageFault
 from wavenetmv.models.yolox import Features
-from wavenetmv.training.distillation import FeatureMatching, TaskRateDistortion, feature_error
+from wavenetmv.training.distillation import (
+    FeatureMatching,
+    TaskRateDistortion,
+    feature_error,
+    stretched,
+)
 from wavenetmv.training.head_starts import start_detection
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stages import choose
@@ -74,6 +79,12 @@ def test_joint_training_reaches_everything(teacher):
     for part in ("g_a.down", "g_s.up", "gains", "entropy.h_a", "heads.detect.adapter.enter"):
         grads = [p.grad for name, p in model.named_parameters() if name.startswith(part)]
         assert all(grad is not None and grad.abs().sum() > 0 for grad in grads), part
+
+
+def test_lambda_of_machines_is_stretched_around_1024():
+    anchors = torch.arange(6.0)
+    assert stretched(anchors)[4] == 4
+    assert torch.allclose(stretched(anchors).diff(), torch.tensor(1.45))
 
 
 def test_which_stages_need_a_teacher():

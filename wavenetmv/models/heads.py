@@ -72,7 +72,7 @@ class PacketHead(Head):
 
     # Of `PacketAdapter`, but for M.
     sizes: ClassVar[Mapping[str, int | str]] = {
-        "base": "bior4.4", "coarse": 192, "fine": 96, "coarse_blocks": 2, "fine_blocks": 1,
+        "base": "bior4.4", "coarse": 192, "fine": 96, "coarse_blocks": 1, "fine_blocks": 1,
     }  # fmt: skip
 
     def __init__(self, M: int, adapter: type[PacketAdapter], **sizes: int | str) -> None:
@@ -139,11 +139,7 @@ class ClassificationHead(PacketHead):
     positions: ClassVar[int] = 128  # along the short side, 256 / 2
     limit: ClassVar[int] = 5  # results, as in top-5
 
-    sizes: ClassVar[Mapping[str, int | str]] = {
-        **PacketHead.sizes,
-        "coarse_blocks": 1,
-        "fine_blocks": 0,
-    }
+    sizes: ClassVar[Mapping[str, int | str]] = {**PacketHead.sizes, "fine_blocks": 0}
     adapter: OctaveAdapter
 
     def __init__(self, M: int, **sizes: int | str) -> None:

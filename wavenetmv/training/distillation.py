@@ -22,6 +22,10 @@ from wavenetmv.training.teachers import EfficientNetTeacher, YoloxTeacher
 from wavenetmv.types import LAMBDA_MIN
 
 _TINY_VARIANCE = 1e-3
+# An octave of the machine profile's lambda is more than one of what it trades rate for: else
+# 64..2048 would span a factor of 8 in rate, too little at the low end.
+_STRETCH = 1.45
+_UNSTRETCHED = 4.0  # position, of lambda 1024
 
 
 def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
@@ -89,12 +93,13 @@ class TaskRateDistortion:
 
     Half of each batch is coded for people, who see pixels (weight 1, no features), the other
     half for machines, with these weights.  The head learns from both halves, the codec does
-    not learn from what the head makes of pictures for people.
+    not learn from what the head makes of pictures for people.  Lambda is that of the stream
+    for people, `stretched` for machines.
     """
 
     teacher: YoloxTeacher
     pixel_weight: float = 0.05
-    # A weight that lets lambda 64 cost about as much as it gains at 0.05 bits per pixel.
+    # With the stretched lambda, rates of 0.03..0.6 bits per pixel.
     feature_weight: float = 3e-3
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
@@ -106,12 +111,18 @@ class TaskRateDistortion:
         for_machines = block.float()
         seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
         error = feature_error(_detector(model).features(seen), wanted)
+        traded = torch.lerp(position, stretched(position), for_machines)
         return weighted_measures(
-            x, coded.y_bits, coded.z_bits, mse, position,
+            x, coded.y_bits, coded.z_bits, mse, traded,
             pixel_weight=1 + for_machines * (self.pixel_weight - 1),
-            extra=self.feature_weight * LAMBDA_MIN * torch.exp2(position) * error,
+            extra=self.feature_weight * LAMBDA_MIN * torch.exp2(traded) * error,
             feature_error=error,
         )  # fmt: skip
+
+
+def stretched(position: Tensor) -> Tensor:
+    """The position of the lambda that the machine profile trades rate for, at its own."""
+    return _UNSTRETCHED + _STRETCH * (position - _UNSTRETCHED)
 
 
 def _detector(model: CodecModel) -> DetectionHead:
