@@ -31,22 +31,32 @@ _NAMES = {
 
 
 def compare_all(
-    groups: Mapping[str, Groups], evaluations: Evaluations, anchor: str, metrics: Sequence[str]
-) -> list[Comparison]:
-    """Every codec by pixels, and by latents where a head read its streams.
+    groups: Mapping[str, Groups],
+    evaluations: Evaluations,
+    anchors: Sequence[str],
+    metrics: Sequence[str],
+) -> list[list[Comparison]]:
+    """For each anchor every codec by pixels, and by latents where a head read its streams.
 
     groups   by codec the rows of each setting, see `points.complete_rows`
-    metrics  of results.MEASURES; the anchor always counts by pixels
+    metrics  of results.MEASURES; an anchor always counts by pixels
     """
-    found = []
-    for metric in metrics:
-        base = series_of(groups.get(anchor, ()), evaluations, "pixels", metric)
-        for codec, own in groups.items():
-            for path in PATHS if metric in TASK_METRICS else PATHS[:1]:
-                series = series_of(own, evaluations, path, metric)
-                if (codec, path) != (anchor, "pixels") and (series or path == "pixels"):
-                    found.append(compare(Comparison(anchor, codec, metric, path), base, series))
-    return found
+    series = {
+        (codec, path, metric): series_of(own, evaluations, path, metric)
+        for metric in metrics
+        for codec, own in groups.items()
+        for path in (PATHS if metric in TASK_METRICS else PATHS[:1])
+    }
+    return [
+        [
+            compare(
+                Comparison(anchor, codec, metric, path), series.get((anchor, "pixels", metric)), own
+            )
+            for (codec, path, metric), own in series.items()
+            if (codec, path) != (anchor, "pixels") and (own or path == "pixels")
+        ]
+        for anchor in anchors
+    ]
 
 
 def compare(blank: Comparison, anchor: Series | None, test: Series | None) -> Comparison:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from itertools import chain
 
 from wavenetmv.bench import environment
 from wavenetmv.bench.cache import file_hash
@@ -43,18 +44,16 @@ def run(prepared: Prepared, begins: Callable[[Job], None]) -> Results:
     every = [group for own in groups.values() for group in own]
     evaluations = evaluate_all(every, tasks, request.out)
     metrics = [METRICS[name] for name in METRICS if name in request.metrics]
+    anchors = (prepared.anchor, *prepared.further)
+    comparisons, *further = compare_all(groups, evaluations, anchors, metrics)
     return replace(
         _circumstances(prepared),
         baseline=_baseline(tasks),
         pictures=tuple(_picture(prepared, originals, shown)),
         rows=tuple(rows),
         points=tuple(make_points(every, tasks, evaluations)),
-        comparisons=tuple(compare_all(groups, evaluations, prepared.anchor, metrics)),
-        further=tuple(
-            comparison
-            for anchor in prepared.further
-            for comparison in compare_all(groups, evaluations, anchor, metrics)
-        ),
+        comparisons=tuple(comparisons),
+        further=tuple(chain.from_iterable(further)),
         failures=tuple(_failures(prepared, [*originals.values(), *rows])),
         notes=(*prepared.notes, *notes, *_cautions(prepared, rows)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from wavenetmv.bench.results import DecodingPath, Row
 from wavenetmv.metrics import decibels, monotone
 
 Floats = npt.NDArray[np.float64]
+Points = list[tuple[float, float]]
 Groups = Sequence[Sequence[Row]]  # per setting the rows of the same pictures in the same order
 
 DETECTION_METRICS = ("map", "agreement")
@@ -30,12 +31,22 @@ class Series:
     pictures: Sequence[str]
     bits: Floats
     quality: Callable[[Floats], Floats]
+    _known: dict[tuple[tuple[str, ...], bytes], list[Points]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
-    def curves(self, pictures: Sequence[str], counts: Floats) -> list[list[tuple[float, float]]]:
+    def curves(self, pictures: Sequence[str], counts: Floats) -> list[Points]:
         """Monotone (bpp, quality) curves, one per line of counts [B, len(pictures)].
 
         A curve of which some quality is not defined (no objects in the draw) is empty.
+        Kept: resampling mAP takes seconds, and a codec is held against several anchors.
         """
+        key = (tuple(pictures), counts.tobytes())
+        if key not in self._known:
+            self._known[key] = self._curves(pictures, counts)
+        return self._known[key]
+
+    def _curves(self, pictures: Sequence[str], counts: Floats) -> list[Points]:
         own = np.zeros((len(counts), len(self.pictures)))
         own[:, [self.pictures.index(name) for name in pictures]] = counts
         rates = own @ self.bits.T / own.sum(1, keepdims=True)
