@@ -114,7 +114,7 @@ class InterFrameCodec:
         model = self.model
         with enough_memory(height, width):
             x, reference = model.padded(source), model.padded(past.reference.pixels)
-            motion = model.search(x, reference, lambda_index)
+            motion = model.search(x, reference, lambda_index, self.block)
             prediction = model.predict(reference, motion)
             residual = model.residual(x, prediction)
             if not model.helps(residual, prediction, lambda_index):
@@ -125,7 +125,7 @@ class InterFrameCodec:
             size = (y.shape[2], y.shape[3])
             integers = walk(model.entropy, size, lambda_index, quantise, self.block, seen)
             x_hat = self._synthesise(integers, prediction, lambda_index)
-            skips = model.choose_skips(x, prediction, x_hat, lambda_index)
+            skips = model.choose_skips(x, prediction, x_hat, lambda_index, self.block)
             decoded = model.shown(x_hat, prediction, skips, height, width)
         field = MotionField(*size, past.activity)
         steps = field.encode(motion[0].cpu().numpy(), self.motion_tables)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.heads import write_onnx
 from tests.tiny import save_tiny, tiny_model
 from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.io.video import VideoWriter
@@ -20,12 +21,15 @@ from wavenetmv.training.cache import open_cache
 from wavenetmv.training.clips import SequenceSource, moved_still, open_clips
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint, load_inter_checkpoint
+from wavenetmv.training.head_starts import start_detection
 from wavenetmv.training.inter import inter_rate_distortion
 from wavenetmv.training.objectives import rate_distortion
 from wavenetmv.training.options import RunOptions
+from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.run import run
 from wavenetmv.training.stage_config import StageConfig
 from wavenetmv.training.streams import LiveStreams, longest_at
+from wavenetmv.training.teachers import YoloxTeacher
 from wavenetmv.training.trainer import CHECKPOINT, Trainer
 from wavenetmv.types import VideoFrame, VideoInfo
 
@@ -248,3 +252,48 @@ def test_what_a_video_run_refuses(folder, source, tmp_path):
     ).save()  # fmt: skip
     with pytest.raises(CheckpointError, match="of inter frames"):
         load_checkpoint(tmp_path / "inter" / CHECKPOINT)
+
+
+def test_sequences_for_people_and_for_machines_take_turns(source):
+    streams = LiveStreams(source, with_machine_profile(tiny_model()), profiles=2)
+    config = StageConfig(steps=1, batch=4, crop=64, bfloat16=False)
+    for _ in range(3):
+        samples, _ = streams.draw(np.random.default_rng(0), config, 0.5, torch.device("cpu"))
+        assert samples.block.tolist() == [0, 1, 0, 1]
+        samples.keep(samples.frames, samples.latents)
+
+
+def test_stage_video_for_machines(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(inter_tables, "_SEQUENCES", 8)
+    pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
+    torch.manual_seed(0)
+    network = YoloxTeacher().eval()
+    teacher = write_onnx(tmp_path / "yolox.onnx", network)
+    config = tmp_path / "config.json"
+    config.write_text('{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1}}}')
+
+    def go(pictures, name, **more):
+        start = tmp_path / f"{name}.pt"
+        torch.save({**pictures.describe(), "ema": pictures.state_dict()}, start)
+        rows = []
+        options = RunOptions(
+            data=[folder], out=tmp_path / name, stage="video", steps=50, start=start, config=config,
+            **more,
+        )  # fmt: skip
+        weights = run(options, lambda done, total: None, lambda stage, row: rows.append(row))
+        return weights[0], rows
+
+    plain = tiny_model()
+    with pytest.raises(UsageFault, match="no machine profile"):
+        go(plain, "plain", teacher=teacher)
+    pictures = with_machine_profile(plain)
+    with pytest.raises(UsageFault, match="--head"):
+        go(pictures, "headless", teacher=teacher)
+    alone, _ = go(pictures, "for-people")
+    assert load_inter_weights(alone).config.profiles == 1
+    pictures.heads["detect"] = start_detection(pictures, network, coarse=16, fine=16)
+    weights, rows = go(pictures, "for-both", teacher=teacher, inter=alone)
+    assert load_inter_weights(weights).config.profiles == 2
+    assert rows[-1]["feature_error"] > 0
+    with pytest.raises(UsageFault, match="--teacher"):
+        go(pictures, "no-teacher", inter=weights)

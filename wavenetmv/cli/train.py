@@ -30,7 +30,10 @@ def train(
     ] = None,
     head: Annotated[
         Path | None,
-        typer.Option(help="Stage 3: start from this head file, whatever weights it is for."),
+        typer.Option(
+            help="Stage 3: start from this head file, whatever weights it is for. Stage video: the head "
+            "that the machine profile is for."
+        ),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help=f"How long, {_DEFAULT_MINUTES:g} if not given.")

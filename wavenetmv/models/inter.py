@@ -13,6 +13,7 @@ machine decodes the same symbols.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -83,15 +84,18 @@ class InterModel(nn.Module):
     @classmethod
     @torch.no_grad()
     def from_pictures(cls, pictures: CodecModel) -> InterModel:
-        """A model that codes residuals as `pictures` codes pictures, and ignores the past."""
-        model = cls(pictures.config)
+        """A model that codes residuals as `pictures` codes pictures, and ignores the past.
+
+        It serves people, whatever the profiles of `pictures`.
+        """
+        model = cls(replace(pictures.config, profiles=1))
         state = model.state_dict()
         for name, value in pictures.state_dict().items():
             if name == "entropy.h_s.features.weight":
                 state[name].zero_()
                 state[name][:, : value.shape[1]] = value
             elif name in state:
-                state[name].copy_(value)
+                state[name].copy_(value[: len(state[name])])
         return model
 
     def describe(self) -> dict[str, Any]:

@@ -65,9 +65,9 @@ class InterInferenceModel(Networks):
         return F.pad(x, (0, -x.shape[3] % factor, 0, -x.shape[2] % factor), mode="replicate")
 
     @torch.inference_mode()
-    def search(self, x: Tensor, reference: Tensor, lambda_index: int) -> Tensor:
+    def search(self, x: Tensor, reference: Tensor, lambda_index: int, block: int = 0) -> Tensor:
         """The motion field int16 [1, 2, h, w] from the frame before to x, both `padded`."""
-        price = price_of_a_bit(index_to_lambda(lambda_index))
+        price = price_of_a_bit(index_to_lambda(lambda_index), block)
         return estimate(luma(x), luma(reference), price)
 
     @torch.inference_mode()
@@ -120,10 +120,15 @@ class InterInferenceModel(Networks):
 
     @torch.inference_mode()
     def choose_skips(
-        self, x: Tensor, prediction: Prediction, x_hat: Tensor, lambda_index: int
+        self,
+        x: Tensor,
+        prediction: Prediction,
+        x_hat: Tensor,
+        lambda_index: int,
+        block: int = 0,
     ) -> Tensor:
         """Blocks of x, `padded`, that the prediction shows better: bool [1, 1, h, w]."""
-        price = price_of_a_bit(index_to_lambda(lambda_index))
+        price = price_of_a_bit(index_to_lambda(lambda_index), block)
         return skip.choose(x, prediction.pixels, x_hat, price)
 
     @torch.inference_mode()

@@ -22,6 +22,8 @@ from torch import Tensor
 BLOCK = 16  # pixels a side: one vector for each latent position
 SUBPEL = 4  # steps of a vector in a pixel
 MAX_VECTOR = 1023  # steps: 255 pixels
+# Machines are content with pictures of people's quality at a quarter of lambda or less.
+MACHINE_PRICE = 4.0
 
 _LUMA = (0.299, 0.587, 0.114)  # BT.601
 _COARSEST = 4  # the first search runs on pictures so many times smaller
@@ -62,12 +64,13 @@ def estimate(
     return _economise(current, reference, motion, bit_price).to(torch.int16)
 
 
-def price_of_a_bit(lmbda: Tensor | float) -> Tensor | float:
+def price_of_a_bit(lmbda: Tensor | float, block: Tensor | int = 0) -> Tensor | float:
     """Squared error (0..255 scale) of each of a block's pixels that is worth one bit.
 
-    L = R + lambda / 40000 * D, with R in bits per pixel, as the codec is trained.
+    L = R + lambda / 40000 * D, with R in bits per pixel, as the codec is trained for people;
+    `block` says for whom, as in models/gains.py.
     """
-    return 40000 / (lmbda * BLOCK * BLOCK)
+    return 40000 / (lmbda * BLOCK * BLOCK) * MACHINE_PRICE**block
 
 
 def luma(x: Tensor) -> Tensor:

@@ -22,6 +22,9 @@ from wavenetmv.training.teachers import EfficientNetTeacher, YoloxTeacher
 from wavenetmv.types import LAMBDA_MIN
 
 _TINY_VARIANCE = 1e-3
+# What pictures for machines are worth, in units of what pixels are to people. With the
+# stretched lambda, rates of 0.03..0.6 bits per pixel.
+PIXEL_WEIGHT, FEATURE_WEIGHT = 0.05, 3e-3
 # An octave of the machine profile's lambda is more than one of what it trades rate for: else
 # 64..2048 would span a factor of 8 in rate, too little at the low end.
 _STRETCH = 1.45
@@ -49,7 +52,7 @@ class FeatureMatching:
         with torch.no_grad():
             wanted = self.teacher.features(x)
             y_hat, coded, _ = _code(model, x, position)
-        error = feature_error(_detector(model).features(y_hat), wanted).mean()
+        error = feature_error(detector_of(model).features(y_hat), wanted).mean()
         return _measures(x, coded, error, error)
 
 
@@ -98,9 +101,8 @@ class TaskRateDistortion:
     """
 
     teacher: YoloxTeacher
-    pixel_weight: float = 0.05
-    # With the stretched lambda, rates of 0.03..0.6 bits per pixel.
-    feature_weight: float = 3e-3
+    pixel_weight: float = PIXEL_WEIGHT
+    feature_weight: float = FEATURE_WEIGHT
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
         """x and position as for `FeatureMatching`."""
@@ -110,7 +112,7 @@ class TaskRateDistortion:
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
         for_machines = block.float()
         seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
-        error = feature_error(_detector(model).features(seen), wanted)
+        error = feature_error(detector_of(model).features(seen), wanted)
         traded = torch.lerp(position, stretched(position), for_machines)
         return weighted_measures(
             x, coded.y_bits, coded.z_bits, mse, traded,
@@ -125,7 +127,7 @@ def stretched(position: Tensor) -> Tensor:
     return _UNSTRETCHED + _STRETCH * (position - _UNSTRETCHED)
 
 
-def _detector(model: CodecModel) -> DetectionHead:
+def detector_of(model: CodecModel) -> DetectionHead:
     return cast(DetectionHead, model.heads[DetectionHead.task])
 
 

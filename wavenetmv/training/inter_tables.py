@@ -69,7 +69,8 @@ def make_inter_tables(
     lambdas = range(0, LAMBDA_INDEX_MAX + 1, LAMBDA_STEPS_PER_OCTAVE)
     for number in range(_SEQUENCES):
         sequence = source.sequence(rng, min(_SIZE, source.largest_side), _FRAMES)
-        counts.add_sequence(sequence, lambdas[number % len(lambdas)])
+        block = number // len(lambdas) % model.config.profiles
+        counts.add_sequence(sequence, lambdas[number % len(lambdas)], block)
     motion = fitted_tables(counts.motion, _deviations(counts.motion), _MOTION_PRIOR)
     return (
         as_tensors(fitted_tables(counts.latents, default_scales()))
@@ -94,38 +95,39 @@ class _Counts:
         self.motion = np.zeros_like(self.latents)
         self.skips = np.zeros_like(self.latents)
 
-    def add_sequence(self, frames: npt.NDArray[np.uint8], lambda_index: int) -> None:
+    def add_sequence(self, frames: npt.NDArray[np.uint8], lambda_index: int, block: int) -> None:
         """Code the frames [T, H, W, 3]: the first alone, the others from the one before."""
         height, width = frames.shape[1:3]
         first = shared_tensor(frames[0])
-        y, z = self._pictures.analyse(first, lambda_index)
+        y, z = self._pictures.analyse(first, lambda_index, block)
         quantise = Quantise(y, z, self._dead_zone)
-        found = walk(self._pictures.entropy, (y.shape[2], y.shape[3]), lambda_index, quantise)
-        y_hat = self._pictures.dequantise(found, lambda_index)
+        size = (y.shape[2], y.shape[3])
+        found = walk(self._pictures.entropy, size, lambda_index, quantise, block)
+        y_hat = self._pictures.dequantise(found, lambda_index, block)
         pixels = self._pictures.synthesise(y_hat, height, width)
         past = Past(Reference(pixels, found, intra=True))
         for frame in frames[1:]:
-            past = self._add_frame(shared_tensor(frame), past, lambda_index)
+            past = self._add_frame(shared_tensor(frame), past, lambda_index, block)
 
-    def _add_frame(self, pixels: Tensor, past: Past, lambda_index: int) -> Past:
+    def _add_frame(self, pixels: Tensor, past: Past, lambda_index: int, block: int) -> Past:
         inter = self._inter
         x, before = inter.padded(pixels), inter.padded(past.reference.pixels)
-        motion = inter.search(x, before, lambda_index)
+        motion = inter.search(x, before, lambda_index, block)
         field = MotionField(motion.shape[2], motion.shape[3], past.activity)
         self._count(self.motion, field.encode(motion[0].numpy(), self._tables))
         prediction = inter.predict(before, motion)
         residual = inter.residual(x, prediction)
-        y, z = inter.analyse(residual, prediction, lambda_index)
+        y, z = inter.analyse(residual, prediction, lambda_index, block)
         quantise = Quantise(y, z, self._dead_zone)
         seen = inter.past(past.reference, motion)
         size = (y.shape[2], y.shape[3])
-        found = walk(inter.entropy, size, lambda_index, quantise, past=seen)
+        found = walk(inter.entropy, size, lambda_index, quantise, block, seen)
         # The first step is z, whose prior is a Gaussian by construction.
         coded = [(s.numpy(), i.numpy(), self._tables) for s, i in quantise.coded[1:]]
         self._count(self.latents, coded)
-        y_hat = inter.dequantise(found, lambda_index)
+        y_hat = inter.dequantise(found, lambda_index, block)
         x_hat = inter.synthesise(y_hat, prediction)
-        skips = inter.choose_skips(x, prediction, x_hat, lambda_index)
+        skips = inter.choose_skips(x, prediction, x_hat, lambda_index, block)
         decoded = inter.shown(x_hat, prediction, skips, pixels.shape[0], pixels.shape[1])
         skip_map = skips[0, 0].numpy()
         self._count(self.skips, encode_skips(skip_map, past.skips, self._tables))

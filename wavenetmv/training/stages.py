@@ -229,7 +229,7 @@ def _give_head(
     if task in model.heads:
         return
     if prior is not None:
-        model.heads[task] = prior.fitted(model, _samples(data, seed))
+        model.heads[task] = prior.fitted(model, picture_samples(data, seed))
         return
     torch.manual_seed(seed)
     model.heads[task] = COURSES[task].start(model, teacher)
@@ -253,16 +253,17 @@ def _starting_model(
             if model.config != model_config:
                 raise CheckpointError(f"{path} is of another model configuration")
             if earlier == "1":
-                initialise(model, _samples(data, seed))
+                initialise(model, picture_samples(data, seed))
             return model
     torch.manual_seed(seed)
     model = CodecModel(model_config)
     if stage.name != "1":
-        initialise(model, _samples(data, seed))
+        initialise(model, picture_samples(data, seed))
     return model
 
 
-def _samples(data: PictureCache, seed: int, batches: int = 20) -> Iterator[Tensor]:
+def picture_samples(data: PictureCache, seed: int, batches: int = 20) -> Iterator[Tensor]:
+    """Crops [16, 3, S, S] in [0, 1]: what statistics of latents are taken from."""
     rng = np.random.default_rng(seed)
     size = min(256, data.smallest_side // 64 * 64)
     for _ in range(batches):

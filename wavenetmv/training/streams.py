@@ -36,6 +36,7 @@ class InterSamples:
     references   the decoded frames before, alike, of 8 bits
     latents      their y_hat [B, M, H/16, W/16] in quantiser steps
     after_intra  bool [B]: the frame before is its sequence's first
+    block        int [B]: for whom, as in models/gains.py
     keep         takes the decoded frames, x_hat, and their latents, for the step that needs
                  them; a frame is rounded to 8 bits as a decoder keeps it
     """
@@ -44,6 +45,7 @@ class InterSamples:
     references: Tensor
     latents: Tensor
     after_intra: Tensor
+    block: Tensor
     keep: Callable[[Tensor, Tensor], None]
 
 
@@ -53,6 +55,7 @@ class _Stream:
 
     seed, length  of the sequence; the same ones make the same frames
     position      on the lambda axis
+    block         for whom, as in models/gains.py
     age           frames that are coded
     reference     the last of them, uint8 [3, H, W]
     latents       its y_hat [M, H/16, W/16]
@@ -64,6 +67,7 @@ class _Stream:
     age: int = 0
     reference: Tensor | None = None
     latents: Tensor | None = None
+    block: int = 0
     frames: Frames | None = field(default=None, repr=False)
 
     @property
@@ -85,15 +89,18 @@ class _Stream:
         self.latents = latents.cpu()
 
     def state(self) -> dict[str, Any]:
-        names = ("seed", "length", "position", "age", "reference", "latents")
+        names = ("seed", "length", "position", "age", "reference", "latents", "block")
         return {name: getattr(self, name) for name in names}
 
 
 class LiveStreams:
-    """`Batches` of frames from `source`; `pictures` codes the first of each sequence."""
+    """`Batches` of frames from `source`; `pictures` codes the first of each sequence.
 
-    def __init__(self, source: SequenceSource, pictures: CodecModel) -> None:
-        self._source, self._pictures = source, pictures
+    profiles  of `pictures` that sequences are coded for, in turns
+    """
+
+    def __init__(self, source: SequenceSource, pictures: CodecModel, profiles: int = 1) -> None:
+        self._source, self._pictures, self._profiles = source, pictures, profiles
         self._streams: list[_Stream] = []
 
     def draw(
@@ -102,18 +109,27 @@ class LiveStreams:
         """The next frames of `config.batch` sequences, and their positions."""
         positions = even_positions(rng, config.batch * _STREAMS_PER_SAMPLE)
         if not self._streams:
-            self._streams = [_begin(rng, position, share) for position in positions]
+            self._streams = [
+                _begin(rng, position, share, self._block_of(number))
+                for number, position in enumerate(positions)
+            ]
         # One of each few neighbours on the lambda axis: a step's lambdas are evenly spread.
         firsts = range(0, len(self._streams), _STREAMS_PER_SAMPLE)
         chosen = [first + int(rng.integers(_STREAMS_PER_SAMPLE)) for first in firsts]
         for number in chosen:
             if self._streams[number].has_ended:
-                self._streams[number] = _begin(rng, positions[number], share)
+                self._streams[number] = _begin(
+                    rng, positions[number], share, self._block_of(number)
+                )
         streams = [self._streams[number] for number in chosen]
         if fresh := [stream for stream in streams if not stream.age]:
             self._code_first(fresh, rng, config, device)
         frames = np.stack([stream.next_frame(self._source, config) for stream in streams])
         return _samples(streams, as_input(frames, device)), _positions(streams, device)
+
+    def _block_of(self, stream: int) -> int:
+        """The samples of a step take turns."""
+        return stream // _STREAMS_PER_SAMPLE % self._profiles
 
     def _code_first(
         self,
@@ -126,7 +142,7 @@ class LiveStreams:
         bonus = torch.from_numpy(rng.random(len(streams))).float().to(device) * _INTRA_BONUS
         position = (_positions(streams, device) + bonus).clamp(max=POSITION_MAX)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, config.bfloat16):
-            coded = self._pictures(as_input(frames, device), position)
+            coded = self._pictures(as_input(frames, device), position, _blocks(streams, device))
         _keep(streams, coded.x_hat, coded.y_hat)
 
     def state_dict(self) -> dict[str, Any]:
@@ -141,10 +157,10 @@ def longest_at(share: float) -> int:
     return next(frames for start, frames in reversed(_GROWTH) if share >= start)
 
 
-def _begin(rng: np.random.Generator, position: float, share: float) -> _Stream:
+def _begin(rng: np.random.Generator, position: float, share: float, block: int) -> _Stream:
     longest = longest_at(share)
     length = int(rng.integers(max(2, longest // 2), longest + 1))
-    return _Stream(int(rng.integers(2**62)), length, float(position))
+    return _Stream(int(rng.integers(2**62)), length, float(position), block=block)
 
 
 def _samples(streams: list[_Stream], frames: Tensor) -> InterSamples:
@@ -156,6 +172,7 @@ def _samples(streams: list[_Stream], frames: Tensor) -> InterSamples:
         together(stream.reference for stream in streams).float().div_(255),
         together(stream.latents for stream in streams),
         torch.tensor([stream.age == 1 for stream in streams], device=frames.device),
+        _blocks(streams, frames.device),
         partial(_keep, streams),
     )
 
@@ -167,3 +184,7 @@ def _keep(streams: list[_Stream], decoded: Tensor, latents: Tensor) -> None:
 
 def _positions(streams: list[_Stream], device: torch.device) -> Tensor:
     return torch.tensor([stream.position for stream in streams], device=device)
+
+
+def _blocks(streams: list[_Stream], device: torch.device) -> Tensor:
+    return torch.tensor([stream.block for stream in streams], device=device)

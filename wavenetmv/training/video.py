@@ -12,6 +12,7 @@ from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.models.checkpoints import save_weights
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.device import choose_device, choose_dtype
+from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.inter import InterModel
 from wavenetmv.models.registry import INTER_NAME
 from wavenetmv.training.cache import open_cache
@@ -22,12 +23,16 @@ from wavenetmv.training.export import (
     load_inter_checkpoint,
     load_start,
 )
-from wavenetmv.training.inter import inter_rate_distortion
+from wavenetmv.training.inter import InterTaskRateDistortion, inter_rate_distortion
 from wavenetmv.training.inter_tables import make_inter_tables
+from wavenetmv.training.objectives import Objective
 from wavenetmv.training.options import RunOptions
+from wavenetmv.training.prior_heads import load_prior_head
+from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stage_config import StageConfig
-from wavenetmv.training.stages import VIDEO, read_settings
+from wavenetmv.training.stages import VIDEO, picture_samples, read_settings
 from wavenetmv.training.streams import LiveStreams
+from wavenetmv.training.teachers import load_yolox
 from wavenetmv.training.trainer import CHECKPOINT, Trainer
 
 CONFIG = StageConfig(
@@ -42,13 +47,15 @@ def run_video(
 ) -> list[Path]:
     """Train inter frames on the clips and pictures below `options.data` and export them.
 
-    `options.start` is the picture codec that codes the first frames.  Returns the weights
-    file, nothing in processes that do not lead.  Raises UsageFault without that codec.
+    `options.start` is the picture codec that codes the first frames.  With a teacher they learn
+    to serve machines too: that codec needs a machine profile then, and a head, its own or
+    `options.head`.  Returns the weights file, nothing in processes that do not lead.  Raises
+    UsageFault where something of this is missing.
     """
     if options.start is None:
         raise UsageFault("stage video needs a trained picture codec: name its file with --from")
     device = choose_device(options.device)
-    pictures = load_start(options.start).to(device).requires_grad_(False)
+    pictures = load_start(options.start).requires_grad_(False)
     _, changes = read_settings(options.config, options.model)
     config = replace(
         CONFIG.lasting(options.minutes, options.steps),
@@ -59,14 +66,21 @@ def run_video(
     group = join(device)
     try:
         source = _open_source(options, config.crop, group, decoded)
-        model = _starting_model(options, pictures).to(device)
+        model = _starting_model(options, pictures)
+        objective: Objective = inter_rate_distortion
+        if options.teacher is not None:
+            model = with_machine_profile(model)
+            _give_head(options, pictures, source)
+            objective = InterTaskRateDistortion(load_yolox(options.teacher).to(device), pictures)
+        elif model.config.profiles == 2:
+            raise UsageFault(f"{options.inter} serves machines too: name a network with --teacher")
+        model.to(device)
+        pictures.to(device)
         # The first frames come from a wavelet that stays as it is, and so does this one.
         model.lifting.requires_grad_(False)
-        batches = LiveStreams(source, pictures)
+        batches = LiveStreams(source, pictures, model.config.profiles)
         folder = options.out / VIDEO
-        trainer = Trainer(
-            model, inter_rate_distortion, config, batches, folder, report, device, group
-        )
+        trainer = Trainer(model, objective, config, batches, folder, report, device, group)
         trainer.start(options.resume)
         return _export(options, folder / CHECKPOINT, pictures, source) if group.leads else []
     finally:
@@ -98,6 +112,19 @@ def _starting_model(options: RunOptions, pictures: CodecModel) -> InterModel:
             f"the picture codec has {pictures.config.M}"
         )
     return model
+
+
+def _give_head(options: RunOptions, pictures: CodecModel, source: SequenceSource) -> None:
+    """What sees for the machine profile, as it is."""
+    if pictures.config.profiles < 2:
+        raise UsageFault(f"{options.start}: no machine profile, for which --teacher would be")
+    if DetectionHead.task in pictures.heads:
+        return
+    if options.head is None:
+        raise UsageFault("stage video with --teacher needs the head: name its file with --head")
+    prior = load_prior_head(options.head, DetectionHead.task)
+    head = prior.fitted(pictures, picture_samples(source.stills, options.seed))
+    pictures.heads[DetectionHead.task] = head.eval().requires_grad_(False)
 
 
 def _export(
