@@ -31,7 +31,7 @@ results:
 		--out "$(RUNS)/kodak" --jobs $(JOBS) --force
 	$(PYTHON) -m wavenetmv bench "$(COCO)/images" --annotations "$(COCO)/instances.json" \
 		--detector "$(DETECTOR)" --codecs wmv,wmv-human,jpeg,webp,avif,hevc,av1,vvc --metrics psnr,ms-ssim,map \
-		--out "$(RUNS)/coco_dev" --jobs $(JOBS) --force
+		--points 5 --out "$(RUNS)/coco_dev" --jobs $(JOBS) --force
 	$(if $(VIDEO),$(PYTHON) -m wavenetmv bench "$(VIDEO)" --video --detector "$(DETECTOR)" \
 		--out "$(RUNS)/video" --jobs $(JOBS) --force)
 	$(PYTHON) -m wavenetmv.bench.results_document "$(RUNS)/kodak/results.json" \

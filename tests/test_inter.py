@@ -206,6 +206,23 @@ def test_groups_are_for_people_where_machines_have_a_profile_of_their_own(tmp_pa
     assert (kinds(coded), header.profile) == ("IIIII", Profile.MACHINE)
 
 
+def test_inter_weights_of_two_profiles_serve_both_in_groups(tmp_path, frames):
+    codec = PictureCodec(
+        "cpu",
+        weights=save_tiny(tmp_path, with_machine_profile(tiny_model())),
+        inter_weights=save_tiny_inter(tmp_path, model=with_machine_profile(tiny_inter_model())),
+    )
+    sizes = {}
+    for asked in (None, Profile.HUMAN):
+        header, coded = encode(codec, frames, profile=asked, lmbda=1024)
+        assert (kinds(coded), header.profile) == ("IPPPP", asked or Profile.MACHINE)
+        shown = decode(codec, header, coded)
+        assert len(shown) == COUNT
+        sizes[header.profile] = sum(len(frame.payload.coded) for frame in coded)
+    # Two octaves of lambda lower.
+    assert sizes[Profile.MACHINE] < 0.9 * sizes[Profile.HUMAN]
+
+
 def test_no_inter_weights(tmp_path, frames, monkeypatch):
     monkeypatch.setattr("wavenetmv.models.registry._SHIPPED", tmp_path)
     codec = PictureCodec("cpu", weights=save_tiny(tmp_path))

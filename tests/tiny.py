@@ -69,7 +69,7 @@ def tiny_inter_model() -> InterModel:
     return model.eval()
 
 
-def save_tiny_inter(folder: Path, name: str = "video") -> Path:
+def save_tiny_inter(folder: Path, name: str = "video", model: InterModel | None = None) -> Path:
     skips = binary_tables(np.zeros((64, 2), np.int64))
     radii, frequencies = (torch.from_numpy(each) for each in gaussian_tables(default_scales()))
     tables = {
@@ -77,7 +77,8 @@ def save_tiny_inter(folder: Path, name: str = "video") -> Path:
         "motion_radii": radii.clone(), "motion_frequencies": frequencies.clone(),
         "skip_radii": torch.from_numpy(skips[0]), "skip_frequencies": torch.from_numpy(skips[1]),
     }  # fmt: skip
-    return save_weights(tiny_inter_model(), tables, folder, name=name, description="for tests")
+    model = model or tiny_inter_model()
+    return save_weights(model, tables, folder, name=name, description="for tests")
 
 
 def save_tiny(folder: Path, model: CodecModel | None = None) -> Path:

@@ -31,8 +31,8 @@ def train(
     head: Annotated[
         Path | None,
         typer.Option(
-            help="Stage 3: start from this head file, whatever weights it is for. Stage video: the head "
-            "that the machine profile is for."
+            help="Stage 3: start from this head file, whatever weights it is for. "
+            "Stage video: the head that the machine profile is for."
         ),
     ] = None,
     minutes: Annotated[
