@@ -27,8 +27,8 @@ from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
 from wavenetmv.frame_codec import FrameCodec
 from wavenetmv.inter_codec import InterFrameCodec
 from wavenetmv.models.checkpoints import load_inter_weights, load_weights
+from wavenetmv.models.dead_zone import RD_SLOPE
 from wavenetmv.models.device import choose_device, choose_dtype
-from wavenetmv.models.latents import RD_SLOPE
 from wavenetmv.models.registry import (
     WeightsInfo,
     default_inter_weights,

@@ -24,9 +24,10 @@ from wavenetmv.bitstream import (
 )
 from wavenetmv.errors import CorruptStream, InputError
 from wavenetmv.models.checkpoints import LoadedModel
+from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.inference import InferenceModel
-from wavenetmv.models.latents import Quantise, dead_zone_of, walk
+from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.types import Profile
 
 

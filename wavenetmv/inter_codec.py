@@ -30,8 +30,9 @@ from wavenetmv.bitstream import (
 )
 from wavenetmv.frame_codec import Dequantise, enough_memory, shared_tensor
 from wavenetmv.models.checkpoints import LoadedInterModel
+from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
-from wavenetmv.models.latents import Quantise, dead_zone_of, walk
+from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.types import Profile
 
 Pixels = npt.NDArray[np.uint8]

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 
 from tests.tiny import tiny_model
 from wavenetmv.models import exact as exact_module
+from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.exact import ExactEntropyModel, export_entropy
 from wavenetmv.models.exact_conv import ByteConv2d, ExactConv2d
-from wavenetmv.models.latents import Quantise, dead_zone_of, walk
+from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.models.quantised import EXACT_LIMIT, FakeQuantConv2d, export_integers
 
 
@@ -94,7 +95,7 @@ def test_walk_equals_the_simulated_training_model(lambda_index):
         coded = model.entropy(y, position)
         z = model.entropy.h_a(y)
     exact = ExactEntropyModel(model.config, export_entropy(model.entropy))
-    quantise = Quantise(y, z)
+    quantise = Quantise(y, z, model.entropy.dead_zone)
     sixteenths = walk(exact, (12, 8), lambda_index, quantise)
     assert torch.equal(sixteenths * 2.0**-MEAN_BITS, coded.y_hat)
     assert len(quantise.coded) == 5

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.gains import interpolate
 from wavenetmv.models.partition import GROUPS, STEPS, assemble, at_phase, gather, phase_of
 from wavenetmv.models.quantised import FakeQuantConv2d, round_ste
@@ -172,7 +173,8 @@ class Coded:
 
 
 class EntropyModel(nn.Module):
-    """Trainable entropy model of y; `fake_quant` rounds everything as the exact form does.
+    """Trainable entropy model of y; `fake_quant` rounds everything as the exact form and the
+    encoder do.
 
     `temporal`: it is that of inter frames and sees the frame before.
     """
@@ -185,6 +187,10 @@ class EntropyModel(nn.Module):
         # Narrow at the start: a wide prior of z costs bits for a long time.
         narrow = index_of(torch.tensor(0.4)) / 2**INDEX_UNIT_BITS
         self.z_index = nn.Parameter(narrow.repeat(config.profiles * anchors, config.N))
+        scales = scale_of(torch.arange(SCALE_LEVELS))
+        zero, one = (gaussian_bits(torch.full_like(scales, symbol), scales) for symbol in (0, 1))
+        self.register_buffer("dead_zone", dead_zone_of(one - zero), persistent=False)
+        self.dead_zone: Tensor
         self.fake_quant = False
 
     def set_fake_quant(self, on: bool) -> None:
@@ -223,12 +229,19 @@ class EntropyModel(nn.Module):
             if self.fake_quant:
                 mean = round_ste(mean * 2**MEAN_BITS) / 2**MEAN_BITS
             residual = gather(y, step) - mean
-            known.append(round_ste(residual) + mean)
-            noisy = residual + torch.rand_like(residual) - 0.5 if self.training else None
-            y_bits = y_bits + _bits(
-                torch.round(residual) if noisy is None else noisy, self._scale(index)
-            )
+            symbols = self._rounded(residual, index)
+            known.append(symbols + mean)
+            noisy = residual + torch.rand_like(residual) - 0.5 if self.training else symbols
+            y_bits = y_bits + _bits(noisy, self._scale(index))
         return Coded(assemble(known), y_bits, z_bits)
+
+    def _rounded(self, residual: Tensor, index: Tensor) -> Tensor:
+        """The symbols, by way of the encoder's dead zone where `fake_quant`; gradient 1."""
+        if not self.fake_quant:
+            return round_ste(residual)
+        level = (index * 2**INDEX_UNIT_BITS + 0.5).long().clamp(0, SCALE_LEVELS - 1)
+        symbols = torch.floor(residual + 0.5) * (residual.abs() >= self.dead_zone[level])
+        return residual + (symbols - residual).detach()
 
     def _context(self, known: list[Tensor]) -> Tensor:
         y_hat = assemble(known)
@@ -242,11 +255,16 @@ class EntropyModel(nn.Module):
 
 
 def _bits(residual: Tensor, scale: Tensor) -> Tensor:
-    """Estimated bits per picture: -log2 of a Gaussian's mass on [r - 1/2, r + 1/2]."""
+    """Estimated bits per picture [B]."""
+    return gaussian_bits(residual, scale).sum((1, 2, 3))
+
+
+def gaussian_bits(residual: Tensor, scale: Tensor) -> Tensor:
+    """-log2 of a Gaussian's mass on [r - 1/2, r + 1/2], element by element."""
     r = residual.abs()
     likelihood = _cdf((0.5 - r) / scale) - _cdf((-0.5 - r) / scale)
     # 2^-16 is what an integer table gives its rarest symbol; below it the gradient must not die.
-    return -torch.log2(lower_bound(likelihood, 1e-9)).sum((1, 2, 3))
+    return -torch.log2(lower_bound(likelihood, 1e-9))
 
 
 def _cdf(x: Tensor) -> Tensor:

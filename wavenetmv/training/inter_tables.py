@@ -26,10 +26,11 @@ from wavenetmv.frame_codec import shared_tensor
 from wavenetmv.inter_codec import Past
 from wavenetmv.models.checkpoints import load_inter_weights, save_weights
 from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.inference import InferenceModel
 from wavenetmv.models.inter import InterModel
 from wavenetmv.models.inter_inference import InterInferenceModel, Reference
-from wavenetmv.models.latents import Quantise, dead_zone_of, walk
+from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.training.clips import SequenceSource
 from wavenetmv.training.tables import as_tensors, load_unfitted, step_cost_bits
 from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE

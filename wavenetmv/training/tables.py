@@ -20,8 +20,9 @@ from wavenetmv.bitstream import (
 )
 from wavenetmv.models.checkpoints import load_weights, save_weights
 from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.inference import InferenceModel
-from wavenetmv.models.latents import Quantise, dead_zone_of, walk
+from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.training.cache import PictureCache
 from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE
 
