@@ -39,9 +39,8 @@ def write_nanodet(folder, name="hand"):
         convolution(f"c{stride}", f"a{stride}", f"logits{stride}", weight, bias)
         layer("Sigmoid", f"s{stride}", [f"logits{stride}"], [f"cls{stride}"])
         sides = np.zeros((4, BINS), np.float32)
-        sides[:2, 0] = sides[2:, 1] = (
-            50  # left and top at the position, right and bottom a stride off
-        )
+        # Left and top at the position, right and bottom a stride off.
+        sides[:2, 0] = sides[2:, 1] = 50
         nothing = np.zeros((sides.size, 3), np.float32)
         convolution(f"d{stride}", f"b{stride}", f"t{stride}", nothing, sides.ravel())
         layer("Permute", f"q{stride}", [f"t{stride}"], [f"dis{stride}"], "0=3")

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.entropy import Coded
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
 from wavenetmv.training.objectives import Measures, weighted_measures
@@ -24,7 +24,7 @@ from wavenetmv.types import LAMBDA_MIN
 _TINY_VARIANCE = 1e-3
 # What pictures for machines are worth, in units of what pixels are to people. With the
 # stretched lambda, rates of 0.03..0.6 bits per pixel.
-PIXEL_WEIGHT, FEATURE_WEIGHT = 0.05, 3e-3
+_PIXEL_WEIGHT, _FEATURE_WEIGHT = 0.05, 3e-3
 # An octave of the machine profile's lambda is more than one of what it trades rate for: else
 # 64..2048 would span a factor of 8 in rate, too little at the low end.
 _STRETCH = 1.45
@@ -101,8 +101,6 @@ class TaskRateDistortion:
     """
 
     teacher: YoloxTeacher
-    pixel_weight: float = PIXEL_WEIGHT
-    feature_weight: float = FEATURE_WEIGHT
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
         """x and position as for `FeatureMatching`."""
@@ -110,16 +108,26 @@ class TaskRateDistortion:
             wanted = self.teacher.features(x)
         y_hat, coded, block = _code(model, x, position)
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
-        for_machines = block.float()
         seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
         error = feature_error(detector_of(model).features(seen), wanted)
-        traded = torch.lerp(position, stretched(position), for_machines)
-        return weighted_measures(
-            x, coded.y_bits, coded.z_bits, mse, traded,
-            pixel_weight=1 + for_machines * (self.pixel_weight - 1),
-            extra=self.feature_weight * LAMBDA_MIN * torch.exp2(traded) * error,
-            feature_error=error,
-        )  # fmt: skip
+        return task_measures(x, coded, mse, error, position, block)
+
+
+def task_measures(
+    x: Tensor, coded: Coded | Output, mse: Tensor, error: Tensor, position: Tensor, block: Tensor
+) -> Measures:
+    """What `TaskRateDistortion` says, from errors of pixels and features and the block, each [B].
+
+    Logs the mean of the errors of features that are known: 0 where none was computed.
+    """
+    for_machines = block.float()
+    traded = torch.lerp(position, stretched(position), for_machines)
+    return weighted_measures(
+        x, coded.y_bits, coded.z_bits, mse, traded,
+        pixel_weight=1 + for_machines * (_PIXEL_WEIGHT - 1),
+        extra=_FEATURE_WEIGHT * LAMBDA_MIN * torch.exp2(traded) * error,
+        feature_error=error[error > 0],
+    )  # fmt: skip
 
 
 def stretched(position: Tensor) -> Tensor:

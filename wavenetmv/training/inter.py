@@ -11,13 +11,7 @@ from wavenetmv.models import skip
 from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.inter import InterModel, past_of
 from wavenetmv.models.motion import compensate, estimate, luma, price_of_a_bit
-from wavenetmv.training.distillation import (
-    FEATURE_WEIGHT,
-    PIXEL_WEIGHT,
-    detector_of,
-    feature_error,
-    stretched,
-)
+from wavenetmv.training.distillation import detector_of, feature_error, task_measures
 from wavenetmv.training.objectives import Measures, weighted_measures
 from wavenetmv.training.streams import InterSamples
 from wavenetmv.training.teachers import YoloxTeacher
@@ -44,18 +38,12 @@ class InterTaskRateDistortion:
 
     def __call__(self, model: InterModel, samples: InterSamples, position: Tensor) -> Measures:
         output, x_hat = _code(model, samples, position)
-        x, for_machines = samples.frames, samples.block.float()
+        x = samples.frames
         mse = (x - x_hat).square().mean((1, 2, 3))
         error = torch.zeros_like(mse)
         rows = samples.block.nonzero().flatten()
         error[rows] = self._feature_error(x[rows], x_hat[rows], position[rows])
-        traded = torch.lerp(position, stretched(position), for_machines)
-        return weighted_measures(
-            x, output.y_bits, output.z_bits, mse, traded,
-            pixel_weight=1 + for_machines * (PIXEL_WEIGHT - 1),
-            extra=FEATURE_WEIGHT * LAMBDA_MIN * torch.exp2(traded) * error,
-            feature_error=error[rows],
-        )  # fmt: skip
+        return task_measures(x, output, mse, error, position, samples.block)
 
     def _feature_error(self, x: Tensor, x_hat: Tensor, position: Tensor) -> Tensor:
         with torch.no_grad():
