@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -91,6 +92,8 @@ def test_videos_of_any_length_are_made_of_a_short_one(tmp_path):
     assert len(frames) == 75
     assert np.array_equal(frames[0], frames[50])
     assert not np.array_equal(frames[0], frames[40])
+    video_memory.make_video(tmp_path / "b.mp4", None, 64, 48, 30, Fraction(2))
+    assert len(read_clip(tmp_path / "b.mp4")) == 60
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -1,9 +1,10 @@
 """Memory of `wmv encode` and `wmv decode` on a long video, over the time they take.
 
-    python -m wavenetmv.bench.video_memory [CLIP] [--seconds 600] [--size 1280x720] [--json OUT]
-        [-- OPTIONS OF wmv encode]
+    python -m wavenetmv.bench.video_memory [CLIP] [--seconds 600] [--rate 25] [--size 1280x720]
+        [--json OUT] [-- OPTIONS OF wmv encode]
 
-A short clip, scaled CLIP or a made-up scene, is repeated to the wanted length.  Both commands run
+A short clip, scaled CLIP or a made-up scene, is repeated to the wanted length; the rate says how
+many frames that are a second.  Both commands run
 in processes of their own; the resident memory of each, with the ffmpeg that it starts, is read
 five times a second.  Flat means that the last quarter of the time needs no more than the second.
 Reads /proc, so it runs on Linux alone.
@@ -47,15 +48,17 @@ class Usage:
         return self.quarters_mb[3] / self.quarters_mb[1]
 
 
-def make_video(target: Path, clip: Path | None, width: int, height: int, seconds: float) -> None:
-    """Write an MP4 of this size and length. Raises InputError."""
+def make_video(
+    target: Path, clip: Path | None, width: int, height: int, seconds: float, rate: Fraction = RATE
+) -> None:
+    """Write an MP4 of this size, length and frames per second. Raises InputError."""
     short = target.with_name(f"short-{target.name}")
-    with VideoWriter(short, VideoInfo(width, height, RATE), crf=23) as writer:
+    with VideoWriter(short, VideoInfo(width, height, rate), crf=23) as writer:
         for number, pixels in enumerate(first_frames(clip, _SHORT, height, width)):
-            writer.write(VideoFrame(pixels, Fraction(number) / RATE))
+            writer.write(VideoFrame(pixels, Fraction(number) / rate))
     done = subprocess.run(
         [ffmpeg_program(), "-v", "error", "-stream_loop", "-1", "-i", short,
-         "-frames:v", str(round(seconds * RATE)), "-c", "copy", "-y", target],
+         "-frames:v", str(round(seconds * rate)), "-c", "copy", "-y", target],
         stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
@@ -106,6 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clip", type=Path, nargs="?")
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--rate", type=Fraction, default=RATE)
     parser.add_argument("--size", default="1280x720", metavar="WxH")
     parser.add_argument("--json", type=Path)
     given = sys.argv[1:]
@@ -116,7 +120,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, stream, target = (str(Path(folder, n)) for n in ("a.mp4", "a.wmv", "b.mp4"))
         try:
-            make_video(Path(source), arguments.clip, width, height, arguments.seconds)
+            make_video(
+                Path(source), arguments.clip, width, height, arguments.seconds, arguments.rate
+            )
             for name, more in (
                 ("encode", [source, "-o", stream, *options]),
                 ("decode", [stream, "-o", target]),
