@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.clips import moving, timed, write
 from tests.heads import cat_head
-from tests.tiny import save_tiny, save_tiny_inter
+from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model, tiny_model
 from wavenetmv.bench import detectors, measure, preparation
 from wavenetmv.bench.clips import RATE, find_clips, fixed_camera, read_clip
 from wavenetmv.bench.codecs.base import VIDEO_CODEC_NAMES, CodecOptions, even_choice
@@ -29,12 +29,14 @@ from wavenetmv.bench.request import Request
 from wavenetmv.bench.results import load, save
 from wavenetmv.bench.runner import run
 from wavenetmv.bench.vmaf import has_vmaf, vmaf
+from wavenetmv.bitstream import PacketKind, inspect
 from wavenetmv.errors import CheckpointError, InputError, UsageFault
 from wavenetmv.metrics import bits_per_pixel, psnr
 from wavenetmv.models import inter_inference
 from wavenetmv.models.head_checkpoints import save_head
 from wavenetmv.models.registry import SEARCH_VARIABLE, read_info
-from wavenetmv.types import Detection
+from wavenetmv.training.profiles import with_machine_profile
+from wavenetmv.types import Detection, Profile
 
 FFMPEG = tuple(name for name in VIDEO_CODEC_NAMES if not name.startswith("wmv"))
 COUNT, GOP, HEIGHT, WIDTH = 7, 3, 75, 97
@@ -91,7 +93,6 @@ def test_streams_are_bare_and_groups_as_long_as_asked_for(name, clip, tmp_path):
 
 @pytest.mark.parametrize("gop", [1, GOP])
 def test_wmv_codes_clips_into_streams_that_wmv_decodes(gop, clip, weights, monkeypatch, tmp_path):
-    from wavenetmv.bitstream import PacketKind, inspect
     from wavenetmv.codec import PictureCodec
     from wavenetmv.video import DecodedVideo
 
@@ -114,6 +115,23 @@ def test_wmv_codes_clips_into_streams_that_wmv_decodes(gop, clip, weights, monke
     assert ("inter weights video" in codec.command(codec.settings[0])) == (gop > 1)
     alone = make_codec("wmv-intra", options)
     assert (alone.encode(clip, codec.settings[1]) == data) == (gop == 1)
+
+
+def test_wmv_for_people_and_alone_are_codecs(clip, tmp_path):
+    options = CodecOptions(
+        save_tiny(tmp_path, with_machine_profile(tiny_model())), gop=GOP,
+        inter_weights=save_tiny_inter(tmp_path, model=with_machine_profile(tiny_inter_model())),
+    )  # fmt: skip
+    own = [name for name in VIDEO_CODEC_NAMES if name.startswith("wmv")]
+    for name in own:
+        codec = make_codec(name, options)
+        stream = inspect(codec.encode(clip, codec.settings[1]))
+        assert stream.header.profile is (Profile.HUMAN if "human" in name else Profile.MACHINE)
+        command = codec.command(codec.settings[1])
+        assert ("--for human" in command) == ("human" in name)
+        assert f"--gop {1 if 'intra' in name else GOP}" in command
+    with pytest.raises(UsageFault, match="not human"):
+        make_codec("wmv-human", CodecOptions(save_tiny(tmp_path), gop=1))
 
 
 def test_wmv_without_inter_weights_is_left_out_and_named(weights, monkeypatch, tmp_path):

@@ -95,7 +95,7 @@ def _default_anchor(codecs: Sequence[str], video: bool) -> str:
 
 def _further(request: Request, codecs: Mapping[str, Codec], anchor: str) -> list[str]:
     """Those asked for; on clips our own codec with every frame alone, if no anchor was named."""
-    usual = ["wmv-intra"] if request.video and not request.anchor else []
+    usual = ["wmv-intra", "wmv-human-intra"] if request.video and not request.anchor else []
     named = request.further or [name for name in usual if name in codecs]
     return [name for name in named if name != anchor]
 

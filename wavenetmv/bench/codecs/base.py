@@ -18,7 +18,9 @@ CODEC_NAMES = (
     "wmv", "wmv-human", "jpeg", "webp", "jpeg2000", "jpegxl", "hevc", "av1", "avif", "vvc", "vtm",
     "bmshj2018", "cheng2020",
 )  # fmt: skip
-VIDEO_CODEC_NAMES = ("wmv", "wmv-intra", "x264", "x265", "svt-av1", "vvc")
+VIDEO_CODEC_NAMES = (
+    "wmv", "wmv-intra", "wmv-human", "wmv-human-intra", "x264", "x265", "svt-av1", "vvc",
+)  # fmt: skip
 
 
 class Setting(NamedTuple):

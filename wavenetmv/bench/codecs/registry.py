@@ -81,11 +81,10 @@ def _video(name: str, options: CodecOptions, gop: int) -> Codec:
     from wavenetmv.bench.codecs.ffmpeg import ffmpeg_encoders
     from wavenetmv.bench.codecs.ffmpeg_video import VIDEO_CODECS
 
-    if name in ("wmv", "wmv-intra"):
+    if name.startswith("wmv"):
         from wavenetmv.bench.codecs.wmv_video import WmvVideoCodec
 
-        own_gop = gop if name == "wmv" else 1
-        return WmvVideoCodec(name, own_gop, options.weights, options.inter_weights)
+        return WmvVideoCodec(name, gop, options.weights, options.inter_weights)
     codec = VIDEO_CODECS[name](gop)
     if codec.encoder not in ffmpeg_encoders():
         raise InputError(f"this ffmpeg was built without {codec.encoder}")

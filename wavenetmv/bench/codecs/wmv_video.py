@@ -15,16 +15,24 @@ from wavenetmv.bench.codecs.wmv import WARM_UP, WmvCodec
 from wavenetmv.bitstream import VideoStreamWriter
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.registry import WeightsInfo
-from wavenetmv.types import Detection, VideoFrame, VideoInfo
+from wavenetmv.types import Detection, Profile, VideoFrame, VideoInfo
 from wavenetmv.video import DecodedVideo
 from wavenetmv.video_analysis import VideoAnalyzer, by_latents
 from wavenetmv.video_codec import VideoEncoder, choose_group
+
+_TITLES = {
+    "wmv": "wmv",
+    "wmv-intra": "wmv, all intra",
+    "wmv-human": "wmv --for human",
+    "wmv-human-intra": "wmv --for human, all intra",
+}
 
 
 class WmvVideoCodec(WmvCodec):
     """`wmv encode --gop` at the anchor lambdas, on the processor.
 
-    gop  1: every frame alone. Raises CheckpointError.
+    name  one of those above: for whom, and whether every frame is alone; gop 1 has all alone.
+    Raises CheckpointError, and UsageFault for people and weights of pictures with one profile.
     """
 
     def __init__(
@@ -32,10 +40,14 @@ class WmvVideoCodec(WmvCodec):
     ) -> None:
         super().__init__(weights, inter_weights)
         self.name = name
-        self.title = "wmv" if name == "wmv" else "wmv, all intra"
-        self._gop = gop
-        # Every frame alone for whom groups are made, else they would be no match.
-        self.profile, _ = choose_group(self._codec, None, None)
+        self.title = _TITLES[name]
+        self._gop = 1 if name.endswith("-intra") else gop
+        if name.startswith("wmv-human"):
+            self._codec.frames_for(Profile.HUMAN)
+            self.profile = Profile.HUMAN
+        else:
+            # Every frame alone for whom groups are made, else they would be no match.
+            self.profile, _ = choose_group(self._codec, None, None)
 
     @cached_property
     def inter_weights(self) -> WeightsInfo | None:

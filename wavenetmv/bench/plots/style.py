@@ -17,6 +17,8 @@ INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
 # By the beginning of a codec's name, longest first where one begins another:
 # colour on white, colour on black, marker.
 _KNOWN: tuple[tuple[str, str, str, str], ...] = (
+    ("wmv-human-intra", "#c9b037", "#e8d579", "v"),
+    ("wmv-human", "#a63603", "#e8793b", "^"),
     ("wmv-intra", "#f0a070", "#ffc79c", "p"),
     ("wmv", "#d55e00", "#ff8c42", "o"),
     ("x264", "#7a7f87", "#a3a9b2", "s"),
