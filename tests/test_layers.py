@@ -21,7 +21,10 @@ ALLOWED: dict[str, set[str] | None] = {
     "models": {"errors", "types", "labels"},
     "io": {"errors", "types"},
     "frame_codec": {"models", "bitstream", "types", "errors"},
-    "inter_codec": {"models", "bitstream", "types", "errors", "frame_codec"},
+    "motion_estimation": {"models", "bitstream", "types"},
+    "inter_codec": {
+        *("models", "bitstream", "types", "errors", "frame_codec", "motion_estimation"),
+    },
     "codec": {"models", "bitstream", "types", "errors", "frame_codec", "inter_codec"},
     "video_codec": {
         *("models", "bitstream", "types", "errors", "frame_codec", "inter_codec", "codec"),
@@ -34,16 +37,8 @@ ALLOWED: dict[str, set[str] | None] = {
     "inspection": {"models", "bitstream", "types", "errors", "codec"},
     "metrics": {"errors", "types"},
     "training": {
-        "errors",
-        "frame_codec",
-        "inter_codec",
-        "types",
-        "models",
-        "bitstream",
-        "io",
-        "codec",
-        "analysis",
-        "metrics",
+        *("errors", "types", "models", "bitstream", "io", "codec", "analysis", "metrics"),
+        *("frame_codec", "inter_codec", "motion_estimation"),
     },
     "bench": {
         *("errors", "types", "models", "bitstream", "io", "codec", "analysis", "metrics"),
@@ -63,6 +58,7 @@ FOREIGN = {
             "codec",
             "frame_codec",
             "inter_codec",
+            "motion_estimation",
             "video_codec",
             "analysis",
             "inspection",

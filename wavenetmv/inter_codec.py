@@ -33,6 +33,7 @@ from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
 from wavenetmv.models.latents import Quantise, walk
+from wavenetmv.motion_estimation import find_motion
 from wavenetmv.types import Profile
 
 Pixels = npt.NDArray[np.uint8]
@@ -115,7 +116,7 @@ class InterFrameCodec:
         model = self.model
         with enough_memory(height, width):
             x, reference = model.padded(source), model.padded(past.reference.pixels)
-            motion = model.search(x, reference, lambda_index, self.block)
+            motion = find_motion(x, reference, lambda_index, self.block)
             prediction = model.predict(reference, motion)
             residual = model.residual(x, prediction)
             if not model.helps(residual, prediction, lambda_index):

@@ -27,6 +27,8 @@ _LEVELS = 8
 _UNKNOWN = _LEVELS - 1  # level of the past after an intra frame
 
 Vectors = npt.NDArray[np.int16]  # [2, h, w]
+# [..., 2, h + 1, w + 2]: vectors in a border of zeros above and at both sides.
+Bordered = npt.NDArray[np.int32]
 Places = npt.NDArray[np.intp]  # row or column numbers [n]
 Activity = npt.NDArray[np.int32]  # [h, w], |dy| + |dx| of the differences
 
@@ -39,8 +41,7 @@ class MotionField:
 
     def __init__(self, h: int, w: int, previous: Activity | None) -> None:
         self._h, self._w = h, w
-        # A border of zeros above and at both sides.
-        self._vectors = np.zeros((2, h + 1, w + 2), np.int32)
+        self._vectors = bordered(h, w)
         self._activity = np.zeros((h + 1, w + 2), np.int32)
         self._past = _past_levels(previous, h, w)
 
@@ -57,24 +58,24 @@ class MotionField:
         self._vectors[:, 1:, 1:-1] = vectors
         everywhere = [axis.ravel() for axis in np.indices((self._h, self._w))]
         differences = np.empty((2, self._h, self._w), np.int32)
-        predicted = self._predicted(*everywhere).reshape(differences.shape)
+        predicted = predict(self._vectors, *everywhere).reshape(differences.shape)
         np.subtract(vectors, predicted, out=differences)
         self._activity[1:, 1:-1] = np.abs(differences).sum(0)
         indexes = self._indexes(*everywhere).reshape(self._h, self._w)
         return [
             (differences[:, rows, columns].ravel(), np.tile(indexes[rows, columns], 2), tables)
-            for rows, columns in _wavefronts(self._h, self._w)
+            for rows, columns in coding_order(self._h, self._w)
         ]
 
     def decode(self, decoder: SymbolDecoder, tables: ScaleTables) -> list[Symbols]:
         """Read the field; returns the symbols of each step. Raises CorruptStream."""
         steps = []
-        for rows, columns in _wavefronts(self._h, self._w):
+        for rows, columns in coding_order(self._h, self._w):
             indexes = self._indexes(rows, columns)
             symbols = decoder.decode(np.tile(indexes, 2), tables)
             steps.append(symbols)
             differences = symbols.reshape(2, -1)
-            values = self._predicted(rows, columns) + differences
+            values = predict(self._vectors, rows, columns) + differences
             if (largest := int(np.abs(values).max())) > MAX_VECTOR:
                 raise CorruptStream(
                     f"motion vector of {largest} quarters of a pixel; limit {MAX_VECTOR}"
@@ -83,26 +84,8 @@ class MotionField:
             self._activity[rows + 1, columns + 1] = np.abs(differences).sum(0)
         return steps
 
-    def _neighbours(self, rows: Places, columns: Places) -> tuple[Symbols, Symbols, Symbols]:
-        """Vectors [2, n] to the left, above and above to the right.
-
-        Outside the field the others stand in; zero where there are none.
-        """
-        v = self._vectors
-        left, above = v[:, rows + 1, columns], v[:, rows, columns + 1]
-        above_right = np.where(columns == self._w - 1, above, v[:, rows, columns + 2])
-        return (
-            np.where(columns == 0, above, left),
-            np.where(rows == 0, left, above),
-            np.where(rows == 0, left, above_right),
-        )
-
-    def _predicted(self, rows: Places, columns: Places) -> Symbols:
-        a, b, c = self._neighbours(rows, columns)
-        return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
-
     def _indexes(self, rows: Places, columns: Places) -> Indexes:
-        a, b, c = self._neighbours(rows, columns)
+        a, b, c = neighbours(self._vectors, rows, columns)
         spread = (np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)).sum(0)
         activity = self._activity
         surprise = (
@@ -110,6 +93,39 @@ class MotionField:
         )
         level = _levels((spread + surprise) >> 1, _LEVELS - 1)
         return level * _LEVELS + self._past[rows, columns]
+
+
+def bordered(h: int, w: int, *leading: int) -> Bordered:
+    """An empty field for `neighbours`."""
+    return np.zeros((*leading, 2, h + 1, w + 2), np.int32)
+
+
+def neighbours(field: Bordered, rows: Places, columns: Places) -> tuple[Bordered, ...]:
+    """Vectors [..., 2, n] to the left, above and above to the right of n places.
+
+    Outside the field the others stand in; zero where there are none.
+    """
+    last = field.shape[-1] - 3
+    left, above = field[..., rows + 1, columns], field[..., rows, columns + 1]
+    above_right = np.where(columns == last, above, field[..., rows, columns + 2])
+    return (
+        np.where(columns == 0, above, left),
+        np.where(rows == 0, left, above),
+        np.where(rows == 0, left, above_right),
+    )
+
+
+def predict(field: Bordered, rows: Places, columns: Places) -> Bordered:
+    """What vectors [..., 2, n] are expected: the median of each component's `neighbours`."""
+    a, b, c = neighbours(field, rows, columns)
+    return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+
+
+def coding_order(h: int, w: int) -> Iterator[tuple[Places, Places]]:
+    """Rows and columns of all positions with equal j + 2 i, one step after the other."""
+    for step in range(w - 1 + 2 * (h - 1) + 1):
+        rows = np.arange(max(0, (step - w + 2) // 2), min(h - 1, step // 2) + 1)
+        yield rows, step - 2 * rows
 
 
 def _past_levels(previous: Activity | None, h: int, w: int) -> Indexes:
@@ -123,10 +139,3 @@ def _levels(values: npt.NDArray[np.integer], highest: int) -> Indexes:
     # frexp is exact for integers of this size, unlike a rounded log2.
     exponents = np.frexp(values.astype(np.float64))[1]
     return np.minimum(exponents, highest).astype(np.uint8)
-
-
-def _wavefronts(h: int, w: int) -> Iterator[tuple[Places, Places]]:
-    """Rows and columns of all positions with equal j + 2 i, one step after the other."""
-    for step in range(w - 1 + 2 * (h - 1) + 1):
-        rows = np.arange(max(0, (step - w + 2) // 2), min(h - 1, step // 2) + 1)
-        yield rows, step - 2 * rows

@@ -17,7 +17,7 @@ from wavenetmv.models import skip
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.exact import as_context
 from wavenetmv.models.inference import Networks
-from wavenetmv.models.motion import compensate, estimate, follow, luma, price_of_a_bit, roughness
+from wavenetmv.models.motion import compensate, follow, price_of_a_bit, roughness
 from wavenetmv.types import index_to_lambda
 
 _STEP = 14 / 255  # of a quantiser at lambda 512, for a guess at the bits
@@ -63,12 +63,6 @@ class InterInferenceModel(Networks):
         x = pixels.to(self.device).permute(2, 0, 1)[None].float().div_(255)
         factor = self.config.downsampling_factor
         return F.pad(x, (0, -x.shape[3] % factor, 0, -x.shape[2] % factor), mode="replicate")
-
-    @torch.inference_mode()
-    def search(self, x: Tensor, reference: Tensor, lambda_index: int, block: int = 0) -> Tensor:
-        """The motion field int16 [1, 2, h, w] from the frame before to x, both `padded`."""
-        price = price_of_a_bit(index_to_lambda(lambda_index), block)
-        return estimate(luma(x), luma(reference), price)
 
     @torch.inference_mode()
     def predict(self, reference: Tensor, motion: Tensor) -> Prediction:

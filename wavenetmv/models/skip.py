@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavenetmv.models.motion import BLOCK
+from wavenetmv.models.block_sampling import BLOCK
 
 
 def choose(x: Tensor, prediction: Tensor, decoded: Tensor, price: Tensor | float) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 from wavenetmv.models import skip
 from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.inter import InterModel, past_of
-from wavenetmv.models.motion import compensate, estimate, luma, price_of_a_bit
+from wavenetmv.models.motion import compensate, luma, price_of_a_bit
+from wavenetmv.motion_estimation import estimate
 from wavenetmv.training.distillation import detection_error, detector_of, task_measures
 from wavenetmv.training.objectives import Measures, weighted_measures
 from wavenetmv.training.streams import InterSamples

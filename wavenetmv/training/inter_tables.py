@@ -31,6 +31,7 @@ from wavenetmv.models.inference import InferenceModel
 from wavenetmv.models.inter import InterModel
 from wavenetmv.models.inter_inference import InterInferenceModel, Reference
 from wavenetmv.models.latents import Quantise, walk
+from wavenetmv.motion_estimation import find_motion
 from wavenetmv.training.clips import SequenceSource
 from wavenetmv.training.tables import as_tensors, load_unfitted, step_cost_bits
 from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE
@@ -113,7 +114,7 @@ class _Counts:
     def _add_frame(self, pixels: Tensor, past: Past, lambda_index: int, block: int) -> Past:
         inter = self._inter
         x, before = inter.padded(pixels), inter.padded(past.reference.pixels)
-        motion = inter.search(x, before, lambda_index, block)
+        motion = find_motion(x, before, lambda_index, block)
         field = MotionField(motion.shape[2], motion.shape[3], past.activity)
         self._count(self.motion, field.encode(motion[0].numpy(), self._tables))
         prediction = inter.predict(before, motion)

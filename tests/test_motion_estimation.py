@@ -7,16 +7,23 @@ import pytest
 import torch
 from PIL import Image
 
+from wavenetmv.bitstream import (
+    MotionField,
+    ScaleTables,
+    default_scales,
+    encode_steps,
+    gaussian_tables,
+)
+from wavenetmv.models.block_sampling import BLOCK, SUBPEL
 from wavenetmv.models.motion import (
-    BLOCK,
-    SUBPEL,
     compensate,
-    estimate,
     follow,
     luma,
     price_of_a_bit,
     roughness,
 )
+from wavenetmv.models.motion_search import search
+from wavenetmv.motion_estimation import economise, estimate
 
 PRICE = price_of_a_bit(512.0)
 
@@ -70,6 +77,31 @@ def test_dear_bits_make_smoother_fields(photograph):
     noisy = photograph + 0.1 * torch.randn(photograph.shape, generator=generator)
     cheap, dear = (estimate(luma(noisy), luma(photograph), price).float() for price in (0.0, 50.0))
     assert roughness(dear).mean() < 0.5 * roughness(cheap).mean()
+
+
+def test_vectors_are_worth_their_bits(photograph):
+    """Of two that are alike, that which is expected; together errors and bits get cheaper."""
+    generator = torch.Generator().manual_seed(0)
+    moved = torch.roll(photograph, (2, 5), (2, 3))
+    noisy = moved + 0.05 * torch.randn(photograph.shape, generator=generator)
+    current, reference = luma(noisy), luma(photograph)
+    found = search(current, reference)
+    kept = economise(current, reference, found, PRICE)
+    assert bits(kept) < 0.8 * bits(found)
+    price = PRICE * BLOCK * BLOCK
+    assert cost(current, reference, kept, price) < cost(current, reference, found, price)
+    assert not economise(current, reference, found, 1e6).any()  # no error is worth a bit
+
+
+def bits(motion: torch.Tensor) -> int:
+    """Of the field as it is coded, with tables that were not made for it."""
+    tables = ScaleTables.from_arrays(*gaussian_tables(default_scales()))
+    field = MotionField(*motion.shape[2:], None)
+    return 8 * len(encode_steps(field.encode(motion[0].numpy(), tables)))
+
+
+def cost(current, reference, motion, price: float) -> float:
+    return float((compensate(reference, motion) - current).square().sum()) + price * bits(motion)
 
 
 def test_no_motion_predicts_the_reference_itself(photograph):
