@@ -23,8 +23,8 @@ from wavenetmv.models.exact import export_entropy
 from wavenetmv.models.inter import InterModel
 from wavenetmv.training.export import inter_model_from_weights
 from wavenetmv.training.profiles import with_machine_profile
-from wavenetmv.types import GOP_DEFAULT, Profile, VideoFrame, VideoInfo
-from wavenetmv.video_codec import VideoDecoder, VideoEncoder, choose_group
+from wavenetmv.types import GOP_DEFAULT, LAMBDA_STEPS_PER_OCTAVE, Profile, VideoFrame, VideoInfo
+from wavenetmv.video_codec import VideoDecoder, VideoEncoder, choose_group, intra_bonus
 
 WIDTH, HEIGHT, COUNT = 150, 100, 5
 
@@ -221,6 +221,18 @@ def test_inter_weights_of_two_profiles_serve_both_in_groups(tmp_path, frames):
         sizes[header.profile] = sum(len(frame.payload.coded) for frame in coded)
     # Two octaves of lambda lower.
     assert sizes[Profile.MACHINE] < 0.9 * sizes[Profile.HUMAN]
+
+
+def test_intra_frames_of_long_groups_get_more_lambda_most_for_machines():
+    people, machines = (
+        [intra_bonus(gop, profile) for gop in (1, 2, 8, 32, 500)]
+        for profile in (Profile.HUMAN, Profile.MACHINE)
+    )
+    assert people[0] == machines[0] == 0
+    assert all(0 < a < b for a, b in zip(people[1:], machines[1:], strict=True))
+    for bonus in (people, machines):
+        assert bonus == sorted(bonus)
+        assert bonus[3] == bonus[4] < 2 * LAMBDA_STEPS_PER_OCTAVE
 
 
 def test_no_inter_weights(tmp_path, frames, monkeypatch):

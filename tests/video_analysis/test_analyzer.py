@@ -26,6 +26,7 @@ from wavenetmv.types import (
     LAMBDA_DEFAULT,
     Detection,
     Picture,
+    Profile,
     index_to_lambda,
     lambda_to_index,
 )
@@ -99,7 +100,7 @@ def test_intra_frames_give_the_latents_of_a_picture(codec, streams, photographs,
     assert [frame.time_s for frame in frames] == [n / RATE for n in range(COUNT)]
     for frame, pixels in list(zip(frames, window(photographs, COUNT), strict=True))[::gop]:
         # Intra frames of groups are coded better than the video's own lambda says.
-        index = lambda_to_index(LAMBDA_DEFAULT) + intra_bonus(gop)
+        index = lambda_to_index(LAMBDA_DEFAULT) + intra_bonus(gop, Profile.NEUTRAL)
         picture = codec.encode(Picture(pixels), index_to_lambda(index))
         assert torch.equal(frame._content.y_hat(), codec.latents(picture))
         assert list(frame.found) == analyzer.analyze(picture, 0.3)

@@ -1,6 +1,6 @@
 """Whether errors add up from frame to frame: PSNR along one group of pictures.
 
-    python -m wavenetmv.bench.drift [CLIP] [--frames 128] [--lambda 512] [--json OUT]
+    python -m wavenetmv.bench.drift [CLIP] [--frames 128] [--lambda 512] [--for human] [--json OUT]
 
 The whole clip, from a fixed camera, is coded as one group and decoded; compared are its last
 frame and its fifth, by when the first inter frames have settled.  Without CLIP a scene is made
@@ -23,7 +23,7 @@ from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import InputError, WmvError
 from wavenetmv.metrics import Pixels, psnr
-from wavenetmv.types import VideoFrame, VideoInfo
+from wavenetmv.types import Profile, VideoFrame, VideoInfo
 from wavenetmv.video_codec import VideoDecoder, VideoEncoder
 
 _SETTLED = 4  # index of the frame that the last is held against
@@ -42,13 +42,19 @@ class Drift:
         return self.frame_psnr[_SETTLED] - self.frame_psnr[-1]
 
 
-def measure_drift(codec: PictureCodec, frames: list[Pixels], lmbda: float, gop: int) -> Drift:
+def measure_drift(
+    codec: PictureCodec,
+    frames: list[Pixels],
+    lmbda: float,
+    gop: int,
+    profile: Profile | None = None,
+) -> Drift:
     """Code and decode `frames` uint8 [H, W, 3]. Raises InputError if they are too few."""
     if len(frames) <= _SETTLED + 1:
         raise InputError(f"a drift needs more than {_SETTLED + 1} frames, got {len(frames)}")
     height, width = frames[0].shape[:2]
     info = VideoInfo(width, height, RATE, frame_count=len(frames))
-    encoder = VideoEncoder(codec, info, lmbda, gop=gop)
+    encoder = VideoEncoder(codec, info, lmbda, profile, gop)
     assert encoder.header.video is not None
     decoder = VideoDecoder(codec, encoder.header, encoder.header.video)
     quality, intra = [], []
@@ -65,6 +71,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path, nargs="?")
     parser.add_argument("--frames", type=int, default=128)
     parser.add_argument("--lambda", dest="lmbda", type=float, default=512)
+    parser.add_argument("--for", dest="profile", choices=("machine", "human"))
     parser.add_argument("--limit", type=float, default=0.5, help="dB that may be lost")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--inter-weights", type=Path)
@@ -78,7 +85,8 @@ def main() -> None:
         codec = PictureCodec(
             "cpu", weights=arguments.weights, inter_weights=arguments.inter_weights
         )
-        drift = measure_drift(codec, frames, arguments.lmbda, gop=len(frames))
+        profile = Profile[arguments.profile.upper()] if arguments.profile else None
+        drift = measure_drift(codec, frames, arguments.lmbda, len(frames), profile)
     except WmvError as error:
         sys.exit(f"error: {error}")
     if arguments.json:

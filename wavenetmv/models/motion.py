@@ -18,7 +18,7 @@ from torch import Tensor
 from wavenetmv.models.block_sampling import BLOCK, SUBPEL, flat_index, replaced
 
 MAX_VECTOR = 1023  # steps: 255 pixels
-# Machines miss less of what a bit could have shown: see docs/decisions/0017.
+# A bit is worth more where pixels count little (docs/decisions/0017).
 MACHINE_PRICE = 8.0
 
 _LUMA = (0.299, 0.587, 0.114)  # BT.601
