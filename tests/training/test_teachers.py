@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -15,9 +13,7 @@ from wavenetmv.models.yolox import Features
 from wavenetmv.training.distillation import (
     FeatureMatching,
     TaskRateDistortion,
-    box_overlap,
     feature_error,
-    prediction_error,
     stretched,
 )
 from wavenetmv.training.head_starts import start_detection
@@ -57,33 +53,6 @@ def test_feature_error_counts_in_units_of_variance():
     assert feature_error(wanted, wanted).tolist() == [0, 0]
     nothing = Features(*(x.mean((0, 2, 3), keepdim=True).expand_as(x) for x in wanted))
     assert float(feature_error(nothing, wanted).mean()) == pytest.approx(1, abs=0.01)
-
-
-def test_boxes_overlap_by_area():
-    unit = torch.tensor([0.5, 0.5, 0.0, 0.0])
-    right = torch.tensor([1.0, 0.5, 0.0, 0.0])
-    wide = torch.tensor([0.5, 0.5, math.log(2), 0.0])
-    far = torch.tensor([9.0, 0.5, 0.0, 0.0])
-    for other, wanted in ((unit, 1), (right, 1 / 3), (wide, 1 / 2), (far, 0)):
-        assert float(box_overlap(unit, other)) == pytest.approx(wanted, abs=1e-6)
-
-
-def test_predictions_err_where_the_teacher_sees_objects():
-    wanted = torch.full((1, 3, 85), -6.0)
-    wanted[..., :4] = 0.0
-    wanted[0, 1, 4:6] = 4.0  # one sure object of the first class
-    found = wanted.clone()
-    assert abs(float(prediction_error(found, wanted))) < 1e-4
-    found[0, 2, :4], found[0, 2, 5:] = 2.0, 0.0  # nobody looks at boxes and classes of nothing
-    assert float(prediction_error(found, wanted)) < 0.05 * float(missed(wanted, 4))
-    assert missed(wanted, 4) > 10 * missed(wanted, 0) > 0  # not found; in the wrong place
-    assert missed(wanted, 5) > 10 * missed(wanted, 0)  # of another class
-
-
-def missed(wanted, column):
-    found = wanted.clone()
-    found[0, 1, column] -= 8.0 if column > 3 else 0.1
-    return prediction_error(found, wanted)
 
 
 def with_head(teacher):

@@ -17,7 +17,6 @@ from torch import Tensor
 from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.entropy import Coded
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
-from wavenetmv.models.yolox import Features
 from wavenetmv.training.objectives import Measures, weighted_measures
 from wavenetmv.training.teachers import EfficientNetTeacher, YoloxTeacher
 from wavenetmv.types import LAMBDA_MIN
@@ -25,14 +24,11 @@ from wavenetmv.types import LAMBDA_MIN
 _TINY_VARIANCE = 1e-3
 # What pictures for machines are worth, in units of what pixels are to people. With the
 # stretched lambda, rates of 0.03..0.6 bits per pixel.
-_PIXEL_WEIGHT, _SEEN_WEIGHT = 0.05, 3e-3
+_PIXEL_WEIGHT, _FEATURE_WEIGHT = 0.05, 3e-3
 # An octave of the machine profile's lambda is more than one of what it trades rate for: else
 # 64..2048 would span a factor of 8 in rate, too little at the low end.
 _STRETCH = 1.45
 _UNSTRETCHED = 4.0  # position, of lambda 1024
-# Brings errors of predictions, sums over the places of a crop, to the size of those of features.
-_PREDICTION_SCALE = 1 / 96
-_LOG_SIZE_MAX = 5.0  # of boxes, in strides: 148 of them
 
 
 def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
@@ -43,50 +39,6 @@ def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
         variance = theirs.var((0, 2, 3), keepdim=True) + _TINY_VARIANCE
         errors.append(((ours.float() - theirs).square() / variance).mean((1, 2, 3)))
     return torch.stack(errors).mean(0)
-
-
-def prediction_error(found: Tensor, wanted: Tensor) -> Tensor:
-    """How far predictions are from the teacher's where it sees objects: [B], 0 is equal.
-
-    found and wanted [B, A, 85] before the sigmoids, as of `YoloxTail.predict`.  Divergence of
-    objectness at every place; of the classes, and 1 - intersection over union of the boxes,
-    weighted by the teacher's objectness.
-    """
-    found, wanted = found.float(), wanted.float()
-    objectness = wanted[..., 4].sigmoid()
-    places = binary_divergence(found[..., 4], wanted[..., 4])
-    classes = binary_divergence(found[..., 5:], wanted[..., 5:]).sum(2)
-    boxes = 1 - box_overlap(found[..., :4], wanted[..., :4])
-    return (places + objectness * (classes + boxes)).sum(1) * _PREDICTION_SCALE
-
-
-def detection_error(
-    head: DetectionHead, y_hat: Tensor, teacher: YoloxTeacher, wanted: Features
-) -> Tensor:
-    """What is lost of the teacher's features of the original and of what it makes of them: [B]."""
-    with torch.no_grad():
-        answer = teacher.tail.predict(wanted)
-    found = head.features(y_hat)
-    return (feature_error(found, wanted) + prediction_error(head.tail.predict(found), answer)) / 2
-
-
-def binary_divergence(found: Tensor, wanted: Tensor) -> Tensor:
-    """KL(wanted || found) of yes-no answers, from their logits, in nats."""
-    truth = wanted.sigmoid()
-    cross = F.binary_cross_entropy_with_logits(found, truth, reduction="none")
-    entropy = F.binary_cross_entropy_with_logits(wanted, truth, reduction="none")
-    return cross - entropy
-
-
-def box_overlap(found: Tensor, wanted: Tensor) -> Tensor:
-    """Intersection over union of boxes [..., 4]: centre, logarithm of width and height."""
-    half = [box[..., 2:].clamp(max=_LOG_SIZE_MAX).exp() / 2 for box in (found, wanted)]
-    ends = [box[..., :2] + side for box, side in zip((found, wanted), half, strict=True)]
-    starts = [box[..., :2] - side for box, side in zip((found, wanted), half, strict=True)]
-    shared = torch.minimum(*ends) - torch.maximum(*starts)
-    intersection = shared.clamp_min(0).prod(-1)
-    area = sum((2 * side).prod(-1) for side in half)
-    return intersection / (area - intersection)
 
 
 @dataclass(frozen=True)
@@ -140,7 +92,7 @@ def answer_error(found: Tensor, wanted: Tensor, temperature: float) -> Tensor:
 
 @dataclass(frozen=True)
 class TaskRateDistortion:
-    """Stage 3b: L = R + lambda * (pixel_weight * D + seen_weight * E), E of `detection_error`.
+    """Stage 3b: L = R + lambda * (pixel_weight * D + feature_weight * feature error).
 
     Half of each batch is coded for people, who see pixels (weight 1, no features), the other
     half for machines, with these weights.  The head learns from both halves, the codec does
@@ -157,23 +109,23 @@ class TaskRateDistortion:
         y_hat, coded, block = _code(model, x, position)
         mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
         seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
-        error = detection_error(detector_of(model), seen, self.teacher, wanted)
+        error = feature_error(detector_of(model).features(seen), wanted)
         return task_measures(x, coded, mse, error, position, block)
 
 
 def task_measures(
     x: Tensor, coded: Coded | Output, mse: Tensor, error: Tensor, position: Tensor, block: Tensor
 ) -> Measures:
-    """What `TaskRateDistortion` says, from errors of pixels, `detection_error` and the block: [B].
+    """What `TaskRateDistortion` says, from errors of pixels and features and the block, each [B].
 
-    Logs the mean of the errors that are known: 0 where none was computed.
+    Logs the mean of the errors of features that are known: 0 where none was computed.
     """
     for_machines = block.float()
     traded = torch.lerp(position, stretched(position), for_machines)
     return weighted_measures(
         x, coded.y_bits, coded.z_bits, mse, traded,
         pixel_weight=1 + for_machines * (_PIXEL_WEIGHT - 1),
-        extra=_SEEN_WEIGHT * LAMBDA_MIN * torch.exp2(traded) * error,
+        extra=_FEATURE_WEIGHT * LAMBDA_MIN * torch.exp2(traded) * error,
         feature_error=error[error > 0],
     )  # fmt: skip
 

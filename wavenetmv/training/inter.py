@@ -12,7 +12,7 @@ from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.inter import InterModel, past_of
 from wavenetmv.models.motion import compensate, luma, price_of_a_bit
 from wavenetmv.motion_estimation import estimate
-from wavenetmv.training.distillation import detection_error, detector_of, task_measures
+from wavenetmv.training.distillation import detector_of, feature_error, task_measures
 from wavenetmv.training.objectives import Measures, weighted_measures
 from wavenetmv.training.streams import InterSamples
 from wavenetmv.training.teachers import YoloxTeacher
@@ -43,16 +43,16 @@ class InterTaskRateDistortion:
         mse = (x - x_hat).square().mean((1, 2, 3))
         error = torch.zeros_like(mse)
         rows = samples.block.nonzero().flatten()
-        error[rows] = self._seen_error(x[rows], x_hat[rows], position[rows])
+        error[rows] = self._feature_error(x[rows], x_hat[rows], position[rows])
         return task_measures(x, output, mse, error, position, samples.block)
 
-    def _seen_error(self, x: Tensor, x_hat: Tensor, position: Tensor) -> Tensor:
+    def _feature_error(self, x: Tensor, x_hat: Tensor, position: Tensor) -> Tensor:
         with torch.no_grad():
             wanted = self.teacher.features(x)
         gains = self.pictures.gains
         y_hat = self.pictures.analysis(x_hat.clamp(0, 1)).float()
         y_hat = y_hat * gains.encoder(position, 1) * gains.decoder(position, 1)
-        return detection_error(detector_of(self.pictures), y_hat, self.teacher, wanted)
+        return feature_error(detector_of(self.pictures).features(y_hat), wanted)
 
 
 def _code(model: InterModel, samples: InterSamples, position: Tensor) -> tuple[Output, Tensor]:
