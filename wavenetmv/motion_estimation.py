@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from wavenetmv.bitstream.motion import bordered, coding_order, neighbours, predict
+from wavenetmv.bitstream.motion import bordered, coding_order, median, neighbours
 from wavenetmv.models.block_sampling import BLOCK, PART, at, parts, sample
 from wavenetmv.models.motion import luma, price_of_a_bit
 from wavenetmv.models.motion_search import search
@@ -54,9 +54,10 @@ def economise(
     batch, rows, columns = np.indices((B, h, w)).reshape(3, -1)
     found = errors(vectors[batch, :, rows, columns], batch, rows, columns).reshape(B, h, w)
     for rows, columns in coding_order(h, w):
-        expected = predict(field, rows, columns)
-        around = (expected, *neighbours(field, rows, columns), np.zeros_like(expected))
-        candidates = np.stack((vectors[..., rows, columns], *around))  # [K, B, 2, n]
+        around = neighbours(field, rows, columns)
+        expected = median(*around)
+        own = vectors[..., rows, columns]
+        candidates = np.stack((own, expected, *around, np.zeros_like(own)))  # [K, B, 2, n]
         cost = price * _bits(candidates - expected)
         cost[0] += found[:, rows, columns]
         promising = cost < cost[0]

@@ -100,7 +100,9 @@ def bordered(h: int, w: int, *leading: int) -> Bordered:
     return np.zeros((*leading, 2, h + 1, w + 2), np.int32)
 
 
-def neighbours(field: Bordered, rows: Places, columns: Places) -> tuple[Bordered, ...]:
+def neighbours(
+    field: Bordered, rows: Places, columns: Places
+) -> tuple[Bordered, Bordered, Bordered]:
     """Vectors [..., 2, n] to the left, above and above to the right of n places.
 
     Outside the field the others stand in; zero where there are none.
@@ -116,8 +118,12 @@ def neighbours(field: Bordered, rows: Places, columns: Places) -> tuple[Bordered
 
 
 def predict(field: Bordered, rows: Places, columns: Places) -> Bordered:
-    """What vectors [..., 2, n] are expected: the median of each component's `neighbours`."""
-    a, b, c = neighbours(field, rows, columns)
+    """What vectors [..., 2, n] are expected: the `median` of their neighbours."""
+    return median(*neighbours(field, rows, columns))
+
+
+def median(a: Bordered, b: Bordered, c: Bordered) -> Bordered:
+    """Of each component."""
     return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
 
 

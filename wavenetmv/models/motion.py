@@ -22,7 +22,7 @@ MAX_VECTOR = 1023  # steps: 255 pixels
 MACHINE_PRICE = 8.0
 
 _LUMA = (0.299, 0.587, 0.114)  # BT.601
-_NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0))
+NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0))
 
 
 def price_of_a_bit(lmbda: Tensor | float, block: Tensor | int = 0) -> Tensor | float:
@@ -67,7 +67,7 @@ def roughness(motion: Tensor) -> Tensor:
     h, w = motion.shape[2:]
     differences = [
         (padded[:, :, 1 + down : 1 + down + h, 1 + right : 1 + right + w] - motion).abs()
-        for down, right in _NEIGHBOURS
+        for down, right in NEIGHBOURS
     ]
     return torch.stack(differences).amax((0, 2))[:, None].clamp(max=255)
 

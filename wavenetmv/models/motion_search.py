@@ -12,12 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavenetmv.models.block_sampling import BLOCK, SUBPEL, flat_index
-from wavenetmv.models.motion import MAX_VECTOR
+from wavenetmv.models.motion import MAX_VECTOR, NEIGHBOURS
 
 _COARSEST = 4  # the first search runs on pictures so many times smaller
 _RADIUS = 8  # of the first search, in pixels of that picture
-_NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0))
-_AROUND = (*_NEIGHBOURS, (-1, -1), (-1, 1), (1, -1), (1, 1))
+_AROUND = (*NEIGHBOURS, (-1, -1), (-1, 1), (1, -1), (1, 1))
 # Squared error of a pixel (0..255 scale) below which a block does not move by parts of one:
 # there the parabola follows noise.
 _STILL = 1.0
@@ -81,7 +80,7 @@ def _refine(
         around = F.pad(vectors.float(), (1, 1, 1, 1), mode="replicate").long()
         neighbours = [
             around[:, :, 1 + down : 1 + down + h, 1 + right : 1 + right + w]
-            for down, right in _NEIGHBOURS
+            for down, right in NEIGHBOURS
         ]
         middle = torch.stack(neighbours).sort(0).values[1:3].float().mean(0)
 
