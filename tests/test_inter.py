@@ -21,6 +21,7 @@ from wavenetmv.models.checkpoints import load_inter_weights
 from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.exact import export_entropy
 from wavenetmv.models.inter import InterModel
+from wavenetmv.models.registry import read_inter_info
 from wavenetmv.training.export import inter_model_from_weights
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.types import GOP_DEFAULT, LAMBDA_STEPS_PER_OCTAVE, Profile, VideoFrame, VideoInfo
@@ -221,6 +222,24 @@ def test_inter_weights_of_two_profiles_serve_both_in_groups(tmp_path, frames):
         sizes[header.profile] = sum(len(frame.payload.coded) for frame in coded)
     # Two octaves of lambda lower.
     assert sizes[Profile.MACHINE] < 0.9 * sizes[Profile.HUMAN]
+
+
+def test_weights_for_one_profile_come_before_those_for_all(tmp_path, frames, monkeypatch):
+    monkeypatch.setattr("wavenetmv.models.registry._SHIPPED", tmp_path)
+    both = with_machine_profile(tiny_inter_model())
+    names = {
+        "video": save_tiny_inter(tmp_path),
+        "video-machine": save_tiny_inter(tmp_path, "video-machine", both),
+    }
+    codec = PictureCodec("cpu", weights=save_tiny(tmp_path, with_machine_profile(tiny_model())))
+    wanted = {Profile.MACHINE: "video-machine", Profile.HUMAN: "video"}
+    for profile, name in wanted.items():
+        header, coded = encode(codec, frames, profile=profile)
+        assert header.video.inter_hash == read_inter_info(names[name]).stream_hash
+        assert (kinds(coded), header.profile) == ("IPPPP", profile)
+        assert len(decode(codec, header, coded)) == COUNT
+    header, _ = encode(codec, frames)
+    assert header.profile == Profile.MACHINE
 
 
 def test_intra_frames_of_long_groups_get_more_lambda_most_for_machines():

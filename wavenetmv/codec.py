@@ -90,11 +90,6 @@ class PictureCodec:
         return self._own_weights or default_weights()
 
     @property
-    def has_inter_weights(self) -> bool:
-        """Whether there are weights to encode inter frames of videos with."""
-        return (self._own_inter or default_inter_weights()) is not None
-
-    @property
     def device(self) -> torch.device:
         return self._device
 
@@ -195,9 +190,13 @@ class PictureCodec:
         except ValueError as error:
             raise CorruptStream(f"stream header: {error}") from error
 
+    def inter_weights_for(self, profile: Profile) -> WeightsInfo | None:
+        """The weights that encode inter frames of videos for `profile`; None if there are none."""
+        return self._own_inter or default_inter_weights(profile)
+
     def inter_frames_for(self, profile: Profile) -> tuple[InterFrameCodec, WeightsInfo]:
-        """The weights that encode inter frames. Raises CheckpointError if there are none."""
-        info = self._own_inter or default_inter_weights()
+        """These weights, loaded. Raises CheckpointError if there are none."""
+        info = self.inter_weights_for(profile)
         if info is None:
             raise CheckpointError("no weights of inter frames here; code every frame alone: gop 1")
         return self._load_inter(info).serving(profile), info

@@ -274,11 +274,11 @@ def choose_group(
     """
     if gop == 1:
         return profile, 1
-    frames, _ = codec.frames_for(profile)
-    if not codec.has_inter_weights:
+    frames, wanted = codec.frames_for(profile)
+    if codec.inter_weights_for(wanted) is None:
         return profile, 1 if gop is None else gop
     pictures = frames.model.config
-    inter, _ = codec.inter_frames_for(profile or pictures.default_profile)
+    inter, _ = codec.inter_frames_for(wanted)
     config = inter.model.config
     if gop is None and config.M != pictures.M:
         return profile, 1

@@ -31,7 +31,7 @@ from wavenetmv.training.stage_config import StageConfig
 from wavenetmv.training.streams import LiveStreams, longest_at
 from wavenetmv.training.teachers import YoloxTeacher
 from wavenetmv.training.trainer import CHECKPOINT, Trainer
-from wavenetmv.types import VideoFrame, VideoInfo
+from wavenetmv.types import Profile, VideoFrame, VideoInfo
 
 SIDE, COUNT = 160, 6
 
@@ -255,7 +255,7 @@ def test_what_a_video_run_refuses(folder, source, tmp_path):
 
 
 def test_sequences_for_people_and_for_machines_take_turns(source):
-    streams = LiveStreams(source, with_machine_profile(tiny_model()), profiles=2)
+    streams = LiveStreams(source, with_machine_profile(tiny_model()), range(2))
     config = StageConfig(steps=1, batch=4, crop=64, bfloat16=False)
     for _ in range(3):
         samples, _ = streams.draw(np.random.default_rng(0), config, 0.5, torch.device("cpu"))
@@ -295,5 +295,12 @@ def test_stage_video_for_machines(folder, tmp_path, monkeypatch):
     weights, rows = go(pictures, "for-both", teacher=teacher, inter=alone)
     assert load_inter_weights(weights).config.profiles == 2
     assert rows[-1]["feature_error"] > 0
+    weights, rows = go(
+        pictures, "for-machines", teacher=teacher, inter=alone, profile=Profile.MACHINE
+    )
+    assert weights.name.startswith("video-machine-")
+    assert rows[-1]["feature_error"] > 0
+    with pytest.raises(UsageFault, match="--teacher"):
+        go(pictures, "no-machine", profile=Profile.MACHINE)
     with pytest.raises(UsageFault, match="--teacher"):
         go(pictures, "no-teacher", inter=weights)

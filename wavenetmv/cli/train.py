@@ -46,6 +46,14 @@ def train(
     inter: Annotated[
         Path | None, typer.Option(help="Stage video: start from this .inter file or checkpoint.")
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            show_default="all that the model can serve",
+            help="Stage video: whom inter frames serve, machine or human.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of crops, lambdas and noise.")] = 0,
     cache: Annotated[
         Path | None, typer.Option(help="Where decoded pictures are kept; OUT/cache if not given.")
@@ -71,6 +79,7 @@ def train(
         raise UsageFault("--minutes and --steps exclude each other")
     if minutes is None and steps is None:
         minutes = _DEFAULT_MINUTES
+    from wavenetmv.api import profile_of
     from wavenetmv.training.options import RunOptions
     from wavenetmv.training.run import run
 
@@ -78,8 +87,9 @@ def train(
         weights = run(
             RunOptions(
                 data=data, out=out, cache=cache, stage=stage, task=task, teacher=teacher, head=head,
-                minutes=minutes, steps=steps, resume=resume, start=start, inter=inter, seed=seed,
-                model=model, config=config, name=name, threads=threads, device=device.value,
+                minutes=minutes, steps=steps, resume=resume, start=start, inter=inter,
+                profile=profile_of(profile), seed=seed, model=model, config=config, name=name,
+                threads=threads, device=device.value,
             ),
             progress.decoded, progress.trained,
         )  # fmt: skip

@@ -21,6 +21,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from wavenetmv.errors import CheckpointError
+from wavenetmv.types import Profile
 
 WEIGHTS_FORMAT = "wavenetmv-weights-1"
 HEAD_FORMAT = "wavenetmv-head-1"
@@ -29,7 +30,7 @@ HEAD_SUFFIX = ".head.safetensors"
 INTER_SUFFIX = ".inter.safetensors"
 SEARCH_VARIABLE = "WAVENETMV_WEIGHTS"  # further folders, separated as in PATH
 DEFAULT_NAME = "base"
-INTER_NAME = "video"
+_INTER_NAME = "video"
 _SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
@@ -129,9 +130,18 @@ def find_weights(model_id: int, stream_hash: bytes) -> WeightsInfo:
     )
 
 
-def default_inter_weights(name: str = INTER_NAME) -> WeightsInfo | None:
-    """The weights that encode inter frames when none are named; None if there are none."""
-    return next((info for info in list_inter_weights() if info.name == name), None)
+def inter_name(profile: Profile | None = None) -> str:
+    """What weights of inter frames are called that serve `profile`, or all."""
+    return _INTER_NAME if profile is None else f"{_INTER_NAME}-{profile.name.lower()}"
+
+
+def default_inter_weights(profile: Profile) -> WeightsInfo | None:
+    """The weights that encode inter frames when none are named; None if there are none.
+
+    Those that are for `profile` alone come before those for all.
+    """
+    by_name = {info.name: info for info in reversed(list_inter_weights())}
+    return by_name.get(inter_name(profile)) or by_name.get(inter_name())
 
 
 def find_inter_weights(stream_hash: bytes) -> WeightsInfo:

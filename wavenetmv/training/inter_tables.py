@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,12 +45,16 @@ _LEAST_DEVIATION, _LARGEST_DEVIATION = 0.3, 60.0  # quarters of a pixel
 
 
 def make_inter_tables(
-    model: InterModel, pictures: CodecModel, source: SequenceSource | None
+    model: InterModel,
+    pictures: CodecModel,
+    source: SequenceSource | None,
+    blocks: Sequence[int] = (0,),
 ) -> dict[str, Tensor]:
     """All tables of a weights file: "radii" and "frequencies", "motion_radii" and so on.
 
     Gaussian without `source`, else fitted to what the exact networks and the motion search
-    meet on its sequences at all lambdas; `pictures` codes the first frames.
+    meet on its sequences at all lambdas and for all of `blocks`, as in models/gains.py;
+    `pictures` codes the first frames.
     """
     gaussian = gaussian_tables(default_scales())
     # Arrays of their own: a weights file refuses tensors that share memory.
@@ -71,7 +76,7 @@ def make_inter_tables(
     lambdas = range(0, LAMBDA_INDEX_MAX + 1, LAMBDA_STEPS_PER_OCTAVE)
     for number in range(_SEQUENCES):
         sequence = source.sequence(rng, min(_SIZE, source.largest_side), _FRAMES)
-        block = number // len(lambdas) % model.config.profiles
+        block = blocks[number // len(lambdas) % len(blocks)]
         counts.add_sequence(sequence, lambdas[number % len(lambdas)], block)
     motion = fitted_tables(counts.motion, _deviations(counts.motion), _MOTION_PRIOR)
     return (

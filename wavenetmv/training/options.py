@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wavenetmv.types import Profile
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -23,6 +25,7 @@ class RunOptions:
     start: Path | None = None
     head: Path | None = None  # a head file of the task, made for other weights, to start from
     inter: Path | None = None  # weights of inter frames that stage "video" starts from
+    profile: Profile | None = None  # whom that stage is for; None: all whom it can serve
     seed: int = 0
     model: str = "base"  # models.config.PRESETS
     config: Path | None = None

@@ -8,7 +8,7 @@ and gradients need not reach back in time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -96,11 +96,13 @@ class _Stream:
 class LiveStreams:
     """`Batches` of frames from `source`; `pictures` codes the first of each sequence.
 
-    profiles  of `pictures` that sequences are coded for, in turns
+    blocks  whom sequences are coded for, in turns, as in models/gains.py
     """
 
-    def __init__(self, source: SequenceSource, pictures: CodecModel, profiles: int = 1) -> None:
-        self._source, self._pictures, self._profiles = source, pictures, profiles
+    def __init__(
+        self, source: SequenceSource, pictures: CodecModel, blocks: Sequence[int] = (0,)
+    ) -> None:
+        self._source, self._pictures, self._whom = source, pictures, tuple(blocks)
         self._streams: list[_Stream] = []
 
     def draw(
@@ -129,7 +131,7 @@ class LiveStreams:
 
     def _block_of(self, stream: int) -> int:
         """The samples of a step take turns."""
-        return stream // _STREAMS_PER_SAMPLE % self._profiles
+        return self._whom[stream // _STREAMS_PER_SAMPLE % len(self._whom)]
 
     def _code_first(
         self,

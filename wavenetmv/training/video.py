@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.device import choose_device, choose_dtype
 from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.inter import InterModel
-from wavenetmv.models.registry import INTER_NAME
+from wavenetmv.models.registry import inter_name
 from wavenetmv.training.cache import open_cache
 from wavenetmv.training.clips import SequenceSource, open_clips
 from wavenetmv.training.distributed import Group, join
@@ -34,6 +34,7 @@ from wavenetmv.training.stages import VIDEO, picture_samples, read_settings
 from wavenetmv.training.streams import LiveStreams
 from wavenetmv.training.teachers import load_yolox
 from wavenetmv.training.trainer import CHECKPOINT, Trainer
+from wavenetmv.types import Profile
 
 CONFIG = StageConfig(
     steps=1, batch=12, crop=192, lr=4e-4, ema=0.998, decay_from=0.3, fake_quant_from=0.75
@@ -78,11 +79,14 @@ def run_video(
         pictures.to(device)
         # The first frames come from a wavelet that stays as it is, and so does this one.
         model.lifting.requires_grad_(False)
-        batches = LiveStreams(source, pictures, model.config.profiles)
+        blocks = _blocks(model, options.profile)
+        batches = LiveStreams(source, pictures, blocks)
         folder = options.out / VIDEO
         trainer = Trainer(model, objective, config, batches, folder, report, device, group)
         trainer.start(options.resume)
-        return _export(options, folder / CHECKPOINT, pictures, source) if group.leads else []
+        if not group.leads:
+            return []
+        return _export(options, folder / CHECKPOINT, pictures, source, blocks)
     finally:
         group.leave()
 
@@ -127,11 +131,24 @@ def _give_head(options: RunOptions, pictures: CodecModel, source: SequenceSource
     pictures.heads[DetectionHead.task] = head.eval().requires_grad_(False)
 
 
+def _blocks(model: InterModel, profile: Profile | None) -> Sequence[int]:
+    if profile is None:
+        return range(model.config.profiles)
+    try:
+        return (model.config.block_of(profile),)
+    except ValueError as error:
+        raise UsageFault(f"{error}; for machines name a network with --teacher") from error
+
+
 def _export(
-    options: RunOptions, checkpoint: Path, pictures: CodecModel, source: SequenceSource
+    options: RunOptions,
+    checkpoint: Path,
+    pictures: CodecModel,
+    source: SequenceSource,
+    blocks: Sequence[int],
 ) -> list[Path]:
     model = load_inter_checkpoint(checkpoint)
-    tables = make_inter_tables(model, pictures.cpu(), source)
+    tables = make_inter_tables(model, pictures.cpu(), source, blocks)
     description = f"inter frames trained by wmv train, seed {options.seed}"
-    name = options.name or INTER_NAME
+    name = options.name or inter_name(options.profile)
     return [save_weights(model, tables, options.out, name=name, description=description)]
