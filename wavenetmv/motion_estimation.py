@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from wavenetmv.bitstream.motion import bordered, coding_order, median, neighbours
-from wavenetmv.models.block_sampling import BLOCK, PART, at, parts, sample
+from wavenetmv.models.block_sampling import BLOCK, EDGE, SUBPEL, quarter_planes
 from wavenetmv.models.motion import luma, price_of_a_bit
 from wavenetmv.models.motion_search import search
 from wavenetmv.types import index_to_lambda
 
 _BITS_OF_A_DIFFERENCE = 3.0  # of a component that is not as expected, before its size
-_EVERY = BLOCK // PART  # second row and column tell enough
+_EVERY = 2  # second row and column tell enough
 
 Array = npt.NDArray[np.float32]
 
@@ -85,8 +85,12 @@ class _Errors:
     """Mean squared errors of blocks that come from where vectors point to."""
 
     def __init__(self, current: Tensor, reference: Tensor) -> None:
-        self._wanted = parts(current[:, :, ::_EVERY, ::_EVERY].contiguous())
-        self._reference = reference
+        B, _, H, W = current.shape
+        h, w = H // BLOCK, W // BLOCK
+        rows = current[:, 0, ::_EVERY, ::_EVERY].reshape(B, h, BLOCK // _EVERY, w, BLOCK // _EVERY)
+        self._wanted: Array = rows.transpose(2, 3).contiguous().float().cpu().numpy()
+        self._planes = quarter_planes(reference).cpu().numpy()
+        self._height, self._width = H, W
 
     def __call__(
         self,
@@ -96,9 +100,20 @@ class _Errors:
         columns: npt.NDArray[np.intp],
     ) -> Array:
         """vectors [k, 2] of the blocks at these places, sorted by batch -> [k]."""
-        device = self._reference.device
-        places = tuple(torch.from_numpy(each).to(device) for each in (batch, rows, columns))
-        found = sample(self._reference, torch.from_numpy(vectors).to(device), places, _EVERY)
-        errors = (found - at(self._wanted, places)).square_().mean((1, 2, 3))
-        result: Array = errors.float().cpu().numpy()
-        return result
+        whole, part = np.divmod(vectors, SUBPEL)
+        y = _within(rows * BLOCK + whole[:, 0], self._height)
+        x = _within(columns * BLOCK + whole[:, 1], self._width)
+        pitch = self._planes.shape[-1]
+        plane = (batch * SUBPEL + part[:, 0]) * SUBPEL + part[:, 1]
+        start = plane[:, None] * self._planes.shape[-2] + y
+        index = (start * pitch)[:, :, None] + x[:, None]
+        difference = self._planes.ravel()[index] - self._wanted[batch, rows, columns]
+        errors: Array = np.square(difference).mean((1, 2))
+        return errors
+
+
+def _within(start: npt.NDArray[np.intp], size: int) -> npt.NDArray[np.intp]:
+    """Places [k, n] in `quarter_planes` of a block's pixels along one axis, from `start` [k]."""
+    places = start[:, None] + np.arange(0, BLOCK, _EVERY)
+    clipped: npt.NDArray[np.intp] = places.clip(-EDGE, size + EDGE - 1) + EDGE
+    return clipped

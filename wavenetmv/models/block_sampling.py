@@ -5,6 +5,8 @@ A vector is (dy, dx) in quarters of a pixel; what it points to is interpolated b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,20 +14,15 @@ from torch import Tensor
 BLOCK = 16  # pixels a side: one vector for each latent position
 SUBPEL = 4  # steps of a vector in a pixel
 PART = BLOCK // 2  # compensation works on quarters of blocks
+EDGE = 2  # pixels of `quarter_planes` around a picture
 
 Places = tuple[Tensor, ...]  # batch, row, column of some squares, int64 [k] each
 
 
-def parts(x: Tensor) -> Tensor:
+def _parts(x: Tensor) -> Tensor:
     """[B, C, H, W] as squares of 8 x 8: a view [B, C, H / 8, 8, W / 8, 8]."""
     B, C, H, W = x.shape
     return x.view(B, C, H // PART, PART, W // PART, PART)
-
-
-def at(squares: Tensor, places: Places) -> Tensor:
-    """The squares [k, C, 8, 8] at these places."""
-    batch, rows, columns = places
-    return squares[batch, :, rows, :, columns]
 
 
 def replaced(x: Tensor, reference: Tensor, vectors: Tensor, where: Tensor) -> Tensor:
@@ -37,22 +34,21 @@ def replaced(x: Tensor, reference: Tensor, vectors: Tensor, where: Tensor) -> Te
     batch, rows, columns = places = where.nonzero(as_tuple=True)
     if len(batch):
         own = vectors[batch, :, rows, columns]
-        parts(out)[batch, :, rows, :, columns] = sample(reference, own, places)
+        _parts(out)[batch, :, rows, :, columns] = _sample(reference, own, places)
     return out
 
 
-def sample(reference: Tensor, vectors: Tensor, places: Places, step: int = 1) -> Tensor:
+def _sample(reference: Tensor, vectors: Tensor, places: Places) -> Tensor:
     """`reference` [B, C, H, W] where `vectors` [k, 2], in steps, point from squares at `places`.
 
-    Places are sorted by batch.  [k, C, 8, 8]: every `step`-th pixel of squares with 8 * step
-    pixels a side, by bicubic interpolation.
+    Places are sorted by batch. [k, C, 8, 8].
     """
     batch, rows, columns = places
     H, W = reference.shape[2:]
-    offsets = torch.arange(0, PART * step, step, device=vectors.device)
+    offsets = torch.arange(PART, device=vectors.device)
     moved = vectors / SUBPEL
-    y = (rows * PART * step + moved[:, 0])[:, None] + offsets
-    x = (columns * PART * step + moved[:, 1])[:, None] + offsets
+    y = (rows * PART + moved[:, 0])[:, None] + offsets
+    x = (columns * PART + moved[:, 1])[:, None] + offsets
     square = (len(batch), PART, PART)
     grid = torch.stack(
         (
@@ -86,12 +82,79 @@ def _bicubic(picture: Tensor, grid: Tensor) -> Tensor:
     return squares.flatten(0, 1)[:count]
 
 
-def flat_index(vectors: Tensor, block: int, height: int, width: int, every: int = 1) -> Tensor:
-    """Where each position in every n-th row of a plane comes from, beyond the border the nearest.
+@torch.no_grad()
+def quarter_planes(picture: Tensor) -> Tensor:
+    """`picture` [B, 1, H, W], 0..255, moved by all parts of a pixel: uint8 [B, 4, 4, H', W'].
 
-    vectors int64 [B, 2, h, w], in whole pixels -> int64 [B, height / every, width].
+    At [.., i, j, y + EDGE, x + EDGE] is what lies at (y + i / 4, x + j / 4), for y from -EDGE to
+    H + EDGE - 1 and x alike; further out there is no more than the border's pixels.
     """
-    dense = vectors.repeat_interleave(block // every, 2).repeat_interleave(block, 3)
-    rows = torch.arange(0, height, every, device=vectors.device)[:, None] + dense[:, 0]
-    columns = torch.arange(width, device=vectors.device) + dense[:, 1]
-    return rows.clamp_(0, height - 1) * width + columns.clamp_(0, width - 1)
+    before, after = EDGE + 1, EDGE + 2  # bicubic interpolation looks one back and two ahead
+    padded = F.pad(picture, (before, after, before, after), mode="replicate")
+    planes = [
+        plane.clamp(0, 255).round_().to(torch.uint8)
+        for lower in _moved(padded, 2)
+        for plane in _moved(lower, 3)
+    ]
+    B, _, H, W = planes[0].shape
+    return torch.cat(planes, 1).view(B, SUBPEL, SUBPEL, H, W)
+
+
+def _moved(x: Tensor, axis: int) -> Iterator[Tensor]:
+    """`x` without one pixel before and two after along `axis`, moved by each part of one."""
+    count = x.shape[axis] - 3
+    yield x.narrow(axis, 1, count)
+    for part in range(1, SUBPEL):
+        first, *others = _bicubic_taps(part / SUBPEL)
+        total = first * x.narrow(axis, 0, count)
+        for place, tap in enumerate(others, 1):
+            total.add_(x.narrow(axis, place, count), alpha=tap)
+        yield total
+
+
+def _bicubic_taps(part: float, a: float = -0.75) -> list[float]:
+    """Weights of pixels -1, 0, 1, 2 for what lies at `part` between 0 and 1, grid_sample's."""
+
+    def near(distance: float) -> float:
+        return ((a + 2) * distance - (a + 3)) * distance * distance + 1
+
+    def far(distance: float) -> float:
+        return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+
+    return [far(1 + part), near(part), near(1 - part), far(2 - part)]
+
+
+def flat_index(vectors: Tensor) -> Tensor:
+    """Where each position of a plane comes from, beyond the border the nearest.
+
+    vectors int64 [B, 2, h, w], in whole positions -> int64 [B, h, w].
+    """
+    h, w = vectors.shape[2:]
+    rows = torch.arange(h, device=vectors.device)[:, None] + vectors[:, 0]
+    columns = torch.arange(w, device=vectors.device) + vectors[:, 1]
+    return rows.clamp_(0, h - 1) * w + columns.clamp_(0, w - 1)
+
+
+class Blocks:
+    """Every second row of a picture's blocks, where vectors of whole pixels point to.
+
+    picture  [B, 1, H, W]
+    block    pixels a side, dividing H and W
+    """
+
+    def __init__(self, picture: Tensor, block: int) -> None:
+        B, _, H, W = picture.shape
+        device = picture.device
+        self._block, self._height, self._width = block, H, W
+        padded = F.pad(picture, (block, block, block, block), mode="replicate")[:, 0]
+        self._windows = padded.unfold(1, block, 1).unfold(2, block, 1)[:, :, :, ::2]
+        self._batch = torch.arange(B, device=device)[:, None, None]
+        self._rows = torch.arange(block, block + H, block, device=device)[:, None]
+        self._columns = torch.arange(block, block + W, block, device=device)
+
+    def at(self, vectors: Tensor) -> Tensor:
+        """vectors int64 [B, 2, h, w] -> [B, h, w, block / 2, block]."""
+        # Blocks further out hold the border's pixels, as those next to it do.
+        y = (self._rows + vectors[:, 0]).clamp_(0, self._height + self._block)
+        x = (self._columns + vectors[:, 1]).clamp_(0, self._width + self._block)
+        return self._windows[self._batch, y, x]

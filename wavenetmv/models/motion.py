@@ -77,10 +77,9 @@ def follow(latents: Tensor, motion: Tensor) -> Tensor:
 
     Integers stay the integers they are: what selects probabilities may be made of them.
     """
-    h, w = motion.shape[2:]
     step = SUBPEL * BLOCK
     whole = torch.div(motion.long() + step // 2, step, rounding_mode="floor")
-    index = flat_index(whole, 1, h, w).flatten(1)
+    index = flat_index(whole).flatten(1)
     moved = latents.flatten(2).gather(2, index[:, None].expand(-1, latents.shape[1], -1))
     return moved.view_as(latents)
 

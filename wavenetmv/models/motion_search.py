@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavenetmv.models.block_sampling import BLOCK, SUBPEL, flat_index
+from wavenetmv.models.block_sampling import BLOCK, SUBPEL, Blocks
 from wavenetmv.models.motion import MAX_VECTOR, NEIGHBOURS
 
 _COARSEST = 4  # the first search runs on pictures so many times smaller
@@ -30,7 +30,7 @@ def search(current: Tensor, reference: Tensor, smoothness: float = 0.5) -> Tenso
     """The motion field that makes `reference` like `current`, both luma [B, 1, H, W], 0..255.
 
     H and W are multiples of 16.  `smoothness` is what a pixel's difference from the neighbours'
-    vectors counts in mean absolute difference; bits are not looked at (wavenetmv/motion_cost.py).
+    vectors counts in mean absolute difference; bits are looked at in motion_estimation.py.
     """
     levels = [
         (F.avg_pool2d(current, scale), F.avg_pool2d(reference, scale), BLOCK // scale)
@@ -47,22 +47,17 @@ def _full_search(current: Tensor, reference: Tensor, block: int, smoothness: flo
     H, W = current.shape[2:]
     R = _RADIUS
     padded = F.pad(reference, (R, R, R, R), mode="replicate")
-    best: Tensor | None = None
+    shifts = torch.arange(-R, R + 1, device=current.device)
+    penalty = smoothness / 4 * shifts.abs()[:, None, None]
+    found = []
     for down in range(2 * R + 1):
-        for right in range(2 * R + 1):
-            error = (current - padded[:, :, down : down + H, right : right + W]).abs_()
-            error = F.avg_pool2d(error, block)
-            error = F.avg_pool2d(error, 3, 1, 1, count_include_pad=False)
-            error += smoothness / 4 * (abs(down - R) + abs(right - R))
-            if best is None:
-                best, vectors = error, torch.zeros_like(error).long().expand(-1, 2, -1, -1)
-                vectors = vectors - R
-                continue
-            better = error < best
-            best = torch.where(better, error, best)
-            here = torch.tensor([down - R, right - R], device=error.device)[:, None, None]
-            vectors = torch.where(better, here, vectors)
-    return vectors
+        # All shifts to the right at once, as channels.
+        windows = padded[:, 0, down : down + H].unfold(2, W, 1).transpose(1, 2)
+        error = F.avg_pool2d((current - windows).abs_(), block)
+        error = F.avg_pool2d(error, 3, 1, 1, count_include_pad=False)
+        found.append(error.add_(penalty + smoothness / 4 * abs(down - R)))
+    best = torch.cat(found, 1).argmin(1)
+    return torch.stack((best // len(shifts), best % len(shifts)), 1) - R
 
 
 def _refine(
@@ -124,21 +119,16 @@ class _Matching:
     """Errors [B, 1, h, w] of blocks moved by whole pixels, from every second row."""
 
     def __init__(self, current: Tensor, reference: Tensor, block: int) -> None:
-        self._current = current[:, :, ::2].flatten(1)
-        self._reference = reference.flatten(1)
-        self._height, self._width = current.shape[2:]
-        self._block = block
+        B, _, H, W = current.shape
+        still = torch.zeros(B, 2, H // block, W // block, dtype=torch.int64, device=current.device)
+        self._current = Blocks(current, block).at(still)
+        self._reference = Blocks(reference, block)
 
     def absolute(self, vectors: Vectors) -> Tensor:
-        return self._mean(self._difference(vectors).abs_())
+        return self._difference(vectors).abs_().mean((3, 4))[:, None]
 
     def squared(self, vectors: Vectors) -> Tensor:
-        return self._mean(self._difference(vectors).square_())
+        return self._difference(vectors).square_().mean((3, 4))[:, None]
 
     def _difference(self, vectors: Vectors) -> Tensor:
-        index = flat_index(vectors, self._block, self._height, self._width, every=2)
-        return self._reference.gather(1, index.flatten(1)).sub_(self._current)
-
-    def _mean(self, error: Tensor) -> Tensor:
-        shape = (-1, 1, self._height // 2, self._width)
-        return F.avg_pool2d(error.view(shape), (self._block // 2, self._block))
+        return self._reference.at(vectors).sub_(self._current)
