@@ -169,6 +169,7 @@ def test_program_writes_the_document(run, monkeypatch, tmp_path, capsys):
     [
         ("wmv bench /a/b/kodak --out x/y", "wmv bench kodak --out x/y"),
         ("wmv bench --out=/a/b '/a/my photos'", "wmv bench --out=b 'my photos'"),
+        ("wmv bench ../data/kodak -o x/y --out=../b", "wmv bench kodak -o x/y --out=b"),
         ("wmv 'unbalanced /a/b", "wmv ''\"'\"'unbalanced' b"),
     ],
 )

@@ -150,7 +150,7 @@ def _circumstances(results: Results) -> str:
 
 
 def portable(command: str) -> str:
-    """The command with every absolute path reduced to its last part."""
+    """The command with every path that leads out of its folder reduced to its last part."""
     try:
         words = shlex.split(command)
     except ValueError:  # quotes that do not match
@@ -161,7 +161,7 @@ def portable(command: str) -> str:
 def _last_part(word: str) -> str:
     option, equals, value = word.partition("=")
     path = PurePath(value if equals else word)
-    if not path.is_absolute():
+    if not (path.is_absolute() or ".." in path.parts):
         return word
     return f"{option}{equals}{path.name}" if equals else path.name
 
