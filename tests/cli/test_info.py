@@ -86,8 +86,11 @@ def test_models(wmv):
     result = wmv("models")
     assert result.code == 0
     records = [json.loads(line) for line in wmv("models", "--json").out.splitlines()]
-    assert "tiny" in [record["name"] for record in records]
+    assert "tiny" in [each["name"] for each in records if each["kind"] == "pictures"]
     for record in records:
+        assert record["kind"] in ("pictures", "inter frames", "head")
+        assert record.get("task", record.get("name")) in result.out
+        assert record.get("codec_hash", "") in result.out
         assert record["sha256"] in result.out
         assert record["licence"] == "Apache-2.0"
         assert Path(record["path"]).stat().st_size == record["file_bytes"]

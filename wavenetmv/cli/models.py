@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import typer
 
 from wavenetmv.cli import options, render
 
+if TYPE_CHECKING:
+    from wavenetmv.models.registry import HeadInfo, WeightsInfo
+
+_COLUMNS = ("kind", "name", "reads", "parameters", "size", "licence", "sha256")
+
 
 def models(as_json: options.Json = False) -> None:
-    """List the trained weights in this package, with their hash and licence."""
-    from wavenetmv.models.registry import list_weights
+    """List the trained weights in this package and in the folders of $WAVENETMV_WEIGHTS.
 
-    found = list_weights()
+    Those of pictures, of inter frames of videos, and vision heads; of these also the hash of the
+    weights whose streams they read.
+    """
+    from wavenetmv.models.registry import list_heads, list_inter_weights, list_weights
+
+    codecs = {"pictures": list_weights(), "inter frames": list_inter_weights()}
+    heads = list_heads()
     if as_json:
-        for weights in found:
-            typer.echo(json.dumps(dataclasses.asdict(weights), default=str))
+        for kind, found in codecs.items():
+            _echo(kind, found)
+        _echo("head", heads)
         return
-    if not found:
+    rows = [_row(kind, each.name, "", each) for kind, found in codecs.items() for each in found]
+    rows += [_row("head", head.task, head.codec_hash, head) for head in heads]
+    if rows:
+        render.table(_COLUMNS, rows)
+    else:
         typer.echo("no weights are installed")
-        return
-    rows = [
-        (
-            weights.name,
-            str(weights.model_id),
-            f"{weights.parameters:,}",
-            render.size_text(weights.file_bytes),
-            weights.licence,
-            weights.sha256,
-        )
-        for weights in found
-    ]
-    render.table(("name", "id", "parameters", "size", "licence", "sha256"), rows)
+
+
+def _echo(kind: str, found: Iterable[WeightsInfo | HeadInfo]) -> None:
+    for weights in found:
+        typer.echo(json.dumps({"kind": kind, **dataclasses.asdict(weights)}, default=str))
+
+
+def _row(kind: str, name: str, reads: str, weights: WeightsInfo | HeadInfo) -> tuple[str, ...]:
+    size = render.size_text(weights.file_bytes)
+    parameters = f"{weights.parameters:,}"
+    return kind, name, reads, parameters, size, weights.licence, weights.sha256
