@@ -28,10 +28,10 @@ results:
 	@test -d "$(KODAK)" && test -d "$(COCO)/images" && test -f "$(DETECTOR)" || { \
 		echo "make results needs KODAK=DIR, COCO=DIR with images/ and instances.json, DETECTOR=FILE.onnx" >&2; exit 2; }
 	$(PYTHON) -m wavenetmv bench "$(KODAK)" --metrics psnr,ms-ssim --published kodak \
-		--out "$(RUNS)/kodak" --jobs $(JOBS) --force
+		--anchor vvc,av1,hevc,avif,webp,jpeg --out "$(RUNS)/kodak" --jobs $(JOBS) --force
 	$(PYTHON) -m wavenetmv bench "$(COCO)/images" --annotations "$(COCO)/instances.json" \
 		--detector "$(DETECTOR)" --codecs wmv,wmv-human,jpeg,webp,avif,hevc,av1,vvc --metrics psnr,ms-ssim,map \
-		--points 5 --out "$(RUNS)/coco_dev" --jobs $(JOBS) --force
+		--points 5 --anchor vvc,av1,hevc,avif,webp,jpeg --out "$(RUNS)/coco_dev" --jobs $(JOBS) --force
 	$(if $(VIDEO),$(PYTHON) -m wavenetmv bench "$(VIDEO)" --video --detector "$(DETECTOR)" \
 		--out "$(RUNS)/video" --jobs $(JOBS) --force)
 	$(PYTHON) -m wavenetmv.bench.results_document "$(RUNS)/kodak/results.json" \
