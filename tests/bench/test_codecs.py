@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.tiny import save_tiny, tiny_model
-from wavenetmv.bench.codecs.base import CODEC_NAMES, CodecOptions, Setting, even_choice
+from wavenetmv.bench.codecs.base import CODEC_NAMES, CodecOptions, Setting, chosen, even_choice
 from wavenetmv.bench.codecs.ffmpeg import HEVC, VVC, ffmpeg_program, to_rgb, to_yuv
 from wavenetmv.bench.codecs.registry import default_names, make_codec
 from wavenetmv.codec import PictureCodec
@@ -37,8 +37,8 @@ def pixels(photographs):
 def test_quality_and_size_rise_with_the_setting(name, pixels):
     codec = make_codec(name, CodecOptions())
     assert len(codec.settings) >= 6
-    chosen = even_choice(codec.settings, 3)
-    files = [codec.encode(pixels, setting) for setting in chosen]
+    three = even_choice(codec.settings, 3)
+    files = [codec.encode(pixels, setting) for setting in three]
     decoded = [codec.decode(data, 75, 101) for data in files]
     assert [each.shape for each in decoded] == [pixels.shape] * 3
     assert [each.dtype for each in decoded] == [np.uint8] * 3
@@ -58,9 +58,9 @@ def test_wmv_is_the_shipped_codec(pixels):
 
     codec = make_codec("wmv", CodecOptions())
     codec.prepare()
-    chosen = even_choice(codec.settings, 2)
-    assert [setting.label for setting in chosen] == ["lambda 64", "lambda 2048"]
-    files = [codec.encode(pixels, setting) for setting in chosen]
+    two = even_choice(codec.settings, 2)
+    assert [setting.label for setting in two] == ["lambda 64", "lambda 2048"]
+    files = [codec.encode(pixels, setting) for setting in two]
     assert files[1] == encode(pixels, 2048)
     decoded = [codec.decode(data, 75, 101) for data in files]
     assert np.array_equal(decoded[1], decode(files[1]))
@@ -133,6 +133,14 @@ def test_settings_are_chosen_evenly():
     assert [s.value for s in even_choice(settings, 3)] == [0, 4, 8]
     assert [s.value for s in even_choice(settings, 1)] == [4]
     assert even_choice(settings, None) == even_choice(settings, 20) == settings
+
+
+def test_settings_that_are_named_come_in_the_order_of_their_rates():
+    codec = make_codec("webp", CodecOptions())
+    assert [s.label for s in chosen(codec, [45, 1], points=9)] == ["q1", "q45"]
+    assert chosen(codec, None, points=None) == list(codec.settings)
+    with pytest.raises(UsageFault, match=r"webp has no setting 46; there are 1, 5, 15"):
+        chosen(codec, [45, 46], points=None)
 
 
 def test_unknown_names_are_refused_with_those_that_exist():

@@ -73,6 +73,21 @@ def test_bench_as_json_and_quietly(wmv, folder, out):
     assert (again.code, again.out, again.err) == (0, "", "")
 
 
+def test_settings_of_a_codec_can_be_named(wmv, folder, out):
+    common = ("bench", folder, "--codecs", "jpeg,webp", "--metrics", "psnr", "--out", out)
+    result = wmv(*common, "--points", 2, "--settings", "jpeg=20,5,45", "--json")
+    assert result.code == 0
+    points = [(p["codec"], p["setting"]) for p in json.loads(result.out)["points"]]
+    assert points == [
+        ("jpeg", "q5"), ("jpeg", "q20"), ("jpeg", "q45"), ("webp", "q1"), ("webp", "q92"),
+    ]  # fmt: skip
+    common = (*common, "--force")
+    wmv(*common, "--settings", "jpeg=21").failed_with(2, "jpeg has no setting 21; there are 5, 10")
+    wmv(*common, "--settings", "avif=10").failed_with(2, "settings of avif, which is not among")
+    for wrong in ("jpeg", "jpeg=", "jpeg=high"):
+        wmv(*common, "--settings", wrong).failed_with(2, f"--settings {wrong}: expected a codec's")
+
+
 def test_a_codec_asked_for_and_missing_is_a_failure_after_the_rest_is_done(
     wmv, folder, out, monkeypatch
 ):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from wavenetmv.bench.codecs.base import Codec, Setting, even_choice
+from wavenetmv.bench.codecs.base import Codec, Setting, chosen
 from wavenetmv.bench.codecs.registry import make_codec
 from wavenetmv.bench.ground_truth import GroundTruth
 from wavenetmv.bench.jobs import Job, Plan, Source, clip_of, clip_source_of, pixels_of, source_of
@@ -187,5 +187,5 @@ def _jobs(request: Request, codecs: Mapping[str, Codec], sources: Sequence[Sourc
         Job(name, setting, source)
         for source in sources
         for name, codec in codecs.items()
-        for setting in even_choice(codec.settings, request.points)
+        for setting in chosen(codec, request.settings.get(name), request.points)
     ]

@@ -29,6 +29,7 @@ class Request:
     further      more codecs to hold the others against
     frames       of each clip, at most; None for all
     points       settings per codec, evenly chosen; None for all
+    settings     of some codecs the values of those to measure, whatever `points` says
     resume       use what the cache in `out` holds
     published    add the curves published for Kodak
     """
@@ -44,6 +45,7 @@ class Request:
     further: Sequence[str] = ()
     frames: int | None = None
     points: int | None = None
+    settings: Mapping[str, Sequence[float]] = field(default_factory=dict)
     options: CodecOptions = field(default_factory=CodecOptions)
     jobs: int = 1
     resume: bool = True
@@ -63,6 +65,8 @@ class Request:
         for anchor in (self.anchor, *self.further):
             if anchor and anchor not in self.codecs:
                 raise UsageFault(f"the anchor {anchor} is not among the codecs")
+        if other := [name for name in self.settings if name not in self.codecs]:
+            raise UsageFault(f"settings of {other[0]}, which is not among the codecs")
         if self.video and (self.classifies or "map" in self.metrics or self.published):
             raise UsageFault("labels, classes and published curves are for pictures, not for video")
         if not self.video and "vmaf" in self.metrics:

@@ -18,6 +18,7 @@ from wavenetmv.cli.bench_input import (
     find_inputs,
     names,
     names_videos,
+    settings_of,
     weights_file,
 )
 from wavenetmv.cli.bench_output import show_json, show_tables
@@ -70,6 +71,13 @@ Anchor = Annotated[
 Points = Annotated[
     int | None, typer.Option(min=1, show_default="all", help="Settings per codec, evenly chosen.")
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=A,B,...",
+        help="Measure a codec at these qualities of its settings only; again for other codecs.",
+    ),
+]  # fmt: skip
 Checkpoints = Annotated[
     list[str] | None,
     typer.Option(
@@ -121,6 +129,7 @@ def bench(
     classifier: Classifier = None,
     anchor: Anchor = None,
     points: Points = None,
+    settings: Settings = None,
     checkpoints: Checkpoints = None,
     weights: Annotated[
         Path | None,
@@ -170,9 +179,9 @@ def bench(
             codecs=names(codecs) or default_names(video),
             metrics=names(metrics) or default_metrics(annotations, detector, classifier, video),
             out=out, annotations=annotations, detector=detector, classifier=classifier,
-            anchor=main_anchor, further=further, frames=frames, points=points, options=trained,
-            jobs=jobs, resume=resume, published=published is not None,
-            command=shlex.join(["wmv", *sys.argv[1:]]),
+            anchor=main_anchor, further=further, frames=frames, points=points,
+            settings=settings_of(settings or []), options=trained, jobs=jobs, resume=resume,
+            published=published is not None, command=shlex.join(["wmv", *sys.argv[1:]]),
         )  # fmt: skip
         prepared = prepare(request)
         for line in prepared.left_out:

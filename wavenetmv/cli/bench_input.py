@@ -52,6 +52,20 @@ def checkpoints_of(given: Sequence[str]) -> dict[str, list[Path]]:
     return found
 
 
+def settings_of(given: Sequence[str]) -> dict[str, list[float]]:
+    """NAME=A,B,..., given several times, by name. Raises UsageFault."""
+    found: dict[str, list[float]] = {}
+    for text in given:
+        name, _, listed = text.partition("=")
+        try:
+            found[name] = [float(value) for value in names(listed)]
+        except ValueError:
+            found[name] = []
+        if not found[name]:
+            raise UsageFault(f"--settings {text}: expected a codec's name and numbers, vvc=46,36")
+    return found
+
+
 def weights_file(given: Path | None, out: Path) -> Path | None:
     """Made from a checkpoint of training if it is one; beside the cache, for later runs."""
     if given is None or given.suffix == ".safetensors":

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from wavenetmv.errors import UsageFault
 from wavenetmv.metrics import Pixels
 from wavenetmv.types import Detection
 
@@ -113,6 +114,22 @@ class Codec(ABC):
     def classifies(self) -> str | None:
         """As `detects`, of `classify`."""
         return ""
+
+
+def chosen(codec: Codec, values: Sequence[float] | None, points: int | None) -> list[Setting]:
+    """The settings to measure: those with these `values`, else `points` of all.
+
+    Raises UsageFault for a value that the codec is not measured at.
+    """
+    if values is None:
+        return even_choice(codec.settings, points)
+    known = [setting.value for setting in codec.settings]
+    if strange := [value for value in values if value not in known]:
+        raise UsageFault(
+            f"{codec.name} has no setting {strange[0]:g}; "
+            f"there are {', '.join(f'{value:g}' for value in known)}"
+        )
+    return [setting for setting in codec.settings if setting.value in values]
 
 
 def even_choice(settings: Sequence[Setting], count: int | None) -> list[Setting]:

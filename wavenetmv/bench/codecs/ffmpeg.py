@@ -185,7 +185,7 @@ AV1 = FfmpegCodec(
 VVC = FfmpegCodec(
     "vvc", "VVC (libvvenc)", ".vvc",
     ("-c:v", "libvvenc", "-preset", "medium", "-qpa", "0"),
-    "-qp", (46, 41, 36, 32, 28, 24, 20), "yuv420p10le", "vvc", "vvc",
+    "-qp", (56, 51, 46, 41, 36, 32, 28, 24, 20), "yuv420p10le", "vvc", "vvc",
 )  # fmt: skip
 # Distance 15 is the coarsest that ffmpeg passes on.
 JPEGXL = FfmpegCodec(

@@ -92,7 +92,7 @@ JPEG2000 = PillowCodec(
 )  # fmt: skip
 AVIF = PillowCodec(
     "avif", "AVIF", ".avif", "AVIF", "avif", "q",
-    (10, 20, 32, 44, 56, 68, 80, 90),
+    (2, 5, 10, 20, 32, 44, 56, 68, 80, 90),
     lambda quality: {
         "quality": int(quality), "speed": 4, "subsampling": "4:4:4", "max_threads": 1,
     },
