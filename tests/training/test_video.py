@@ -289,7 +289,8 @@ def test_stage_video_for_machines(folder, tmp_path, monkeypatch):
     pictures = with_machine_profile(plain)
     with pytest.raises(UsageFault, match="--head"):
         go(pictures, "headless", teacher=teacher)
-    alone, _ = go(pictures, "for-people")
+    alone, _ = go(pictures, "for-people", profile=Profile.HUMAN)
+    assert alone.name.startswith("video-human-")
     assert load_inter_weights(alone).config.profiles == 1
     pictures.heads["detect"] = start_detection(pictures, network, coarse=16, fine=16)
     weights, rows = go(pictures, "for-both", teacher=teacher, inter=alone)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from wavenetmv.errors import UsageFault
 from wavenetmv.models.device import choose_device
 from wavenetmv.training.cache import PictureCache, open_cache
 from wavenetmv.training.courses import COURSES
@@ -35,6 +36,9 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
         torch.set_num_threads(options.threads)
     if options.stage == VIDEO:
         return run_video(options, decoded, partial(report, VIDEO))
+    for given, name in ((options.inter, "--inter"), (options.profile, "--for")):
+        if given is not None:
+            raise UsageFault(f"{name} is for --stage video")
     device = choose_device(options.device)
     stages = choose(options.stage, options.task, with_teacher=options.teacher is not None)
     teacher = COURSES[options.task].load(options.teacher).to(device) if options.teacher else None

@@ -134,10 +134,12 @@ def _give_head(options: RunOptions, pictures: CodecModel, source: SequenceSource
 def _blocks(model: InterModel, profile: Profile | None) -> Sequence[int]:
     if profile is None:
         return range(model.config.profiles)
-    try:
+    if model.config.profiles == 2:
         return (model.config.block_of(profile),)
-    except ValueError as error:
-        raise UsageFault(f"{error}; for machines name a network with --teacher") from error
+    # What learns without a teacher is for people.
+    if profile is Profile.MACHINE:
+        raise UsageFault("inter frames for machines learn from a network: name it with --teacher")
+    return (0,)
 
 
 def _export(
