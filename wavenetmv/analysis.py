@@ -18,7 +18,7 @@ from wavenetmv.errors import CheckpointError, UsageFault, WmvError
 from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.head_checkpoints import load_head
 from wavenetmv.models.heads import Head, head_class
-from wavenetmv.models.registry import HeadInfo, find_head, read_head_info
+from wavenetmv.models.registry import HeadInfo, find_head, list_heads, read_head_info
 from wavenetmv.types import MAX_PIXELS_DEFAULT, Finding
 
 
@@ -42,6 +42,10 @@ class Analyzer:
         self._dtype = choose_dtype("auto", codec.device)
         self._lock = threading.Lock()
         self._loaded: dict[str, Head] = {}
+
+    @property
+    def codec(self) -> PictureCodec:
+        return self._codec
 
     @property
     def task(self) -> str:
@@ -92,6 +96,17 @@ class Analyzer:
                 yield self.analyze(data, threshold)
             except WmvError as error:
                 yield error
+
+    def encoding_head(self) -> Head | None:
+        """Of the streams that the codec writes; None if there is none.
+
+        Raises CheckpointError if the weights are missing or its file is damaged.
+        """
+        wanted = (self.task, self._codec.weights.stream_hash.hex())
+        for info in (self._own,) if self._own else list_heads():
+            if (info.task, info.codec_hash) == wanted:
+                return self._load(info)
+        return None
 
     def _fitting(self, weights_hash: bytes) -> HeadInfo:
         """The head for streams of these weights: another would read noise."""

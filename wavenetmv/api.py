@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from wavenetmv.analysis import Analyzer
     from wavenetmv.codec import PictureCodec
+    from wavenetmv.frame_codec import Focus
     from wavenetmv.video_analysis import AnalyzedFrame
 
 ProfileName = Literal["machine", "human"]
@@ -67,20 +68,29 @@ class Codec:
         picture: PictureLike,
         lmbda: float = LAMBDA_DEFAULT,
         profile: ProfileName | None = None,
+        focus: bool | None = None,
     ) -> bytes:
         """A .wmv stream of `picture`: a Pillow image or [H, W] or [H, W, 1|3|4] uint8/uint16.
 
         `lmbda` in 64..2048: larger means more bytes and fewer errors.  `profile`, "machine" or
-        "human", is whom the bits serve; None is the default of the weights.
+        "human", is whom the bits serve; None is the default of the weights.  `focus`: spend fewer
+        bits where the head that detects objects would not feel it; None does so for machines.
         """
-        return self.engine().encode(_to_picture(picture), lmbda, profile_of(profile))
+        wanted = profile_of(profile)
+        looking = self.focus(wanted, focus)
+        return self.engine().encode(_to_picture(picture), lmbda, wanted, looking)
 
     def encode_to_size(
-        self, picture: PictureLike, max_bytes: int, profile: ProfileName | None = None
+        self,
+        picture: PictureLike,
+        max_bytes: int,
+        profile: ProfileName | None = None,
+        focus: bool | None = None,
     ) -> bytes:
         """The best stream of at most `max_bytes`. UsageFault if lambda 64 does not fit."""
         wanted = profile_of(profile)
-        data, _ = self.engine().encode_to_target(_to_picture(picture), max_bytes, wanted)
+        looking = self.focus(wanted, focus)
+        data, _ = self.engine().encode_to_target(_to_picture(picture), max_bytes, wanted, looking)
         return data
 
     def decode(self, data: bytes) -> npt.NDArray[np.uint8]:
@@ -237,6 +247,12 @@ class Codec:
                 analyzer = _analyzers[self, task] = Analyzer(engine, task, self.head)
             return analyzer
 
+    def focus(self, profile: Profile | None, wanted: bool | None) -> Focus | None:
+        """What `engine().encode` takes to spend fewer bits where no objects are; see `encode`."""
+        from wavenetmv.focus import focus_of
+
+        return focus_of(self.analyzer(), profile, wanted)
+
     def engine(self) -> PictureCodec:
         """The loaded codec behind this setting."""
         with _engines_lock:
@@ -262,10 +278,13 @@ def profile_of(name: str | None) -> Profile | None:
 
 
 def encode(
-    picture: PictureLike, lmbda: float = LAMBDA_DEFAULT, profile: ProfileName | None = None
+    picture: PictureLike,
+    lmbda: float = LAMBDA_DEFAULT,
+    profile: ProfileName | None = None,
+    focus: bool | None = None,
 ) -> bytes:
     """`Codec.encode` with default settings."""
-    return _DEFAULT.encode(picture, lmbda, profile)
+    return _DEFAULT.encode(picture, lmbda, profile, focus)
 
 
 def decode(data: bytes) -> npt.NDArray[np.uint8]:

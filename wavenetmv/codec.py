@@ -1,13 +1,14 @@
 """Pictures to stream bytes and back, with whatever weights they need.
 
 Picture -> FrameCodec.encode -> PictureStream -> bytes
-bytes -> PictureStream -> FrameCodec.decode -> Picture
+bytes -> PictureStream -> FrameCodec.decode_latents -> dequantise -> synthesise -> Picture
 """
 
 from __future__ import annotations
 
 import io
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from wavenetmv.bitstream import (
     PictureStream,
+    QualityMap,
     StreamHeader,
     decode_plane,
     encode_plane,
@@ -24,7 +26,7 @@ from wavenetmv.bitstream import (
     write_picture_stream,
 )
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
-from wavenetmv.frame_codec import FrameCodec
+from wavenetmv.frame_codec import Focus, FrameCodec, Latents
 from wavenetmv.inter_codec import InterFrameCodec
 from wavenetmv.models.checkpoints import load_inter_weights, load_weights
 from wavenetmv.models.dead_zone import RD_SLOPE
@@ -102,26 +104,34 @@ class PictureCodec:
         picture: Picture,
         lmbda: float = LAMBDA_DEFAULT,
         profile: Profile | None = None,
+        focus: Focus | None = None,
     ) -> bytes:
         """The bytes of a `.wmv` file; `lmbda` in 64..2048, larger is better and bigger.
 
         `profile` is whom the bits serve, None for what the weights were made for first of all.
+        `focus` says where less than lambda will do, focus.py; None: nowhere.
+
         Raises UsageFault when lambda is out of range, the picture is too large or the weights
         do not know the profile.
         """
         index = checked_index(lmbda)
-        return self._encode(picture, index, self._alpha(picture), profile)
+        return self._encode(picture, index, self._alpha(picture), profile, focus)
 
     def encode_to_target(
-        self, picture: Picture, max_bytes: int, profile: Profile | None = None
+        self,
+        picture: Picture,
+        max_bytes: int,
+        profile: Profile | None = None,
+        focus: Focus | None = None,
     ) -> tuple[bytes, float]:
         """The best file of at most `max_bytes`, and its lambda, by search on real files.
 
         Raises UsageFault when even lambda 64 makes a larger one.
         """
-        alpha = self._alpha(picture)  # the slow part that does not depend on lambda
+        # The slow parts that do not depend on lambda.
+        alpha, focus = self._alpha(picture), _once(focus)
         best, low, high = b"", 0, LAMBDA_INDEX_MAX
-        smallest = self._encode(picture, 0, alpha, profile)
+        smallest = self._encode(picture, 0, alpha, profile, focus)
         if len(smallest) > max_bytes:
             raise UsageFault(
                 f"cannot reach {max_bytes} bytes: lambda 64, the smallest, needs {len(smallest)}"
@@ -129,7 +139,7 @@ class PictureCodec:
         best, best_index = smallest, 0
         while low < high:
             middle = (low + high + 1) // 2
-            data = self._encode(picture, middle, alpha, profile)
+            data = self._encode(picture, middle, alpha, profile, focus)
             if len(data) <= max_bytes:
                 best, best_index, low = data, middle, middle
             else:
@@ -142,9 +152,10 @@ class PictureCodec:
         Raises StreamError for any damage and CheckpointError when the weights that made the
         stream are not there.
         """
-        stream, frames = self._read(data, max_pixels)
+        stream, frames, latents = self._decode_latents(data, max_pixels)
         header = stream.header
-        pixels = frames.decode(stream.frame, header.height, header.width, header.lambda_index)
+        y_hat = frames.dequantise(latents, header.lambda_index)
+        pixels = frames.synthesise(y_hat, header.height, header.width)
         alpha = None
         if stream.alpha is not None:
             alpha = decode_plane(stream.alpha, header.height, header.width)
@@ -158,8 +169,8 @@ class PictureCodec:
         self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT
     ) -> tuple[StreamHeader, Tensor]:
         """What the stream says of its picture, and `latents`."""
-        stream, frames, y_sixteenths = self._decode_integers(data, max_pixels)
-        return stream.header, frames.dequantise(y_sixteenths, stream.header.lambda_index)
+        stream, frames, latents = self._decode_latents(data, max_pixels)
+        return stream.header, frames.dequantise(latents, stream.header.lambda_index)
 
     def decode_integers(
         self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT
@@ -168,8 +179,8 @@ class PictureCodec:
 
         The same on every machine.
         """
-        _, _, y_sixteenths = self._decode_integers(data, max_pixels)
-        return y_sixteenths[0].to(torch.int32).cpu().numpy()
+        _, _, latents = self._decode_latents(data, max_pixels)
+        return latents.integers[0].to(torch.int32).cpu().numpy()
 
     def frames_for(self, profile: Profile | None) -> tuple[FrameCodec, Profile]:
         """The encoding weights, serving `profile` or their own first choice; and which it is.
@@ -218,27 +229,36 @@ class PictureCodec:
             return self._loaded_inter[info.sha256]
 
     def _encode(
-        self, picture: Picture, lambda_index: int, alpha: bytes | None, profile: Profile | None
+        self,
+        picture: Picture,
+        lambda_index: int,
+        alpha: bytes | None,
+        profile: Profile | None,
+        focus: Focus | None,
     ) -> bytes:
         frames, profile = self.frames_for(profile)
-        header = _header(self.weights, picture, lambda_index, alpha is not None, profile)
-        frame, _ = frames.encode(picture.pixels, lambda_index)
+        header = replace(
+            _header(self.weights, picture, lambda_index, profile),
+            alpha=alpha is not None,
+            quality_map=focus is not None,
+        )
+        frame, _ = frames.encode(picture.pixels, lambda_index, focus)
         sink = io.BytesIO()
         write_picture_stream(sink, PictureStream(header, frame, picture.metadata, alpha))
         return sink.getvalue()
 
-    def _read(self, data: bytes | BinaryIO, max_pixels: int) -> tuple[PictureStream, FrameCodec]:
+    def _decode_latents(
+        self, data: bytes | BinaryIO, max_pixels: int
+    ) -> tuple[PictureStream, FrameCodec, Latents]:
         source = io.BytesIO(data) if isinstance(data, bytes) else data
         stream = read_picture_stream(source, max_pixels)
-        return stream, self.frames_of(stream.header)
-
-    def _decode_integers(
-        self, data: bytes | BinaryIO, max_pixels: int
-    ) -> tuple[PictureStream, FrameCodec, Tensor]:
-        stream, frames = self._read(data, max_pixels)
         header = stream.header
-        size = (header.height, header.width)
-        return stream, frames, frames.decode_integers(stream.frame, *size, header.lambda_index)
+        frames = self.frames_of(header)
+        latents = frames.decode_latents(
+            stream.frame, header.height, header.width, header.lambda_index,
+            quality_map=header.quality_map,
+        )  # fmt: skip
+        return stream, frames, latents
 
     def _weights_of(self, header: StreamHeader) -> WeightsInfo:
         own = self._own_weights
@@ -267,8 +287,22 @@ def checked_index(lmbda: float) -> int:
         raise UsageFault(str(error)) from error
 
 
+def _once(focus: Focus | None) -> Focus | None:
+    """`focus` on one picture, which is asked several times but looks once."""
+    if focus is None:
+        return None
+    found: list[QualityMap] = []
+
+    def remembered(y_hat: Tensor, steps: Tensor) -> QualityMap:
+        if not found:
+            found.append(focus(y_hat, steps))
+        return found[0]
+
+    return remembered
+
+
 def _header(
-    info: WeightsInfo, picture: Picture, lambda_index: int, alpha: bool, profile: Profile
+    info: WeightsInfo, picture: Picture, lambda_index: int, profile: Profile
 ) -> StreamHeader:
     try:
         return StreamHeader(
@@ -278,7 +312,6 @@ def _header(
             weights_hash=info.stream_hash,
             lambda_index=lambda_index,
             colour=picture.mode,
-            alpha=alpha,
             profile=profile,
         )
     except ValueError as error:

@@ -1,12 +1,12 @@
 """One frame, pixels to payload and back, with loaded weights: what pictures and videos share.
 
-pixels -> InferenceModel.analyse -> latents.walk(Quantise) -> ANS -> FramePayload
-FramePayload -> latents.walk(Dequantise) -> InferenceModel.synthesise -> pixels
+pixels -> InferenceModel.latents -> quality map -> latents.walk(Quantise) -> ANS -> FramePayload
+FramePayload -> quality map, latents.walk(Dequantise) -> InferenceModel.synthesise -> pixels
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -17,9 +17,12 @@ from torch import Tensor
 
 from wavenetmv.bitstream import (
     FramePayload,
+    QualityMap,
     ScaleTables,
     SymbolDecoder,
-    encode_symbols,
+    decode_quality_map,
+    encode_quality_map,
+    encode_steps,
     symbols_crc,
 )
 from wavenetmv.errors import CorruptStream, InputError
@@ -28,7 +31,26 @@ from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.inference import InferenceModel
 from wavenetmv.models.latents import Quantise, walk
-from wavenetmv.types import Profile
+from wavenetmv.types import DROP_CELL, LAMBDA_INDEX_MAX, Profile, lambda_to_index
+
+_FOCUS_INDEX = lambda_to_index(256)  # whose steps are errors that a focus looks at
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """What a frame decodes to before anything is floating point; the same on every machine.
+
+    integers  in sixteenths of a quantiser step, float32 [1, M, h, w]
+    drops     its quality map; None: the same quality everywhere
+    """
+
+    integers: Tensor
+    drops: Tensor | None = None
+
+
+# y_hat [1, M, h, w] of a picture, not rounded, and the steps of a quantiser [1, M, 1, 1] in its
+# scale -> where less than its lambda will do.
+Focus = Callable[[Tensor, Tensor], QualityMap]
 
 
 @dataclass(frozen=True)
@@ -60,46 +82,61 @@ class FrameCodec:
         return replace(self, block=self.model.config.block_of(profile))
 
     def encode(
-        self, pixels: npt.NDArray[np.uint8], lambda_index: int
-    ) -> tuple[FramePayload, Tensor]:
-        """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload, and the latents that
-        `decode_integers` will find in it."""
-        source = shared_tensor(pixels)
-        with enough_memory(pixels.shape[0], pixels.shape[1]):
-            y, z = self.model.analyse(source, lambda_index, self.block)
+        self, pixels: npt.NDArray[np.uint8], lambda_index: int, focus: Focus | None = None
+    ) -> tuple[FramePayload, Latents]:
+        """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload, and what
+        `decode_latents` will find in it; with `focus` it begins with a quality map."""
+        height, width = pixels.shape[:2]
+        with enough_memory(height, width):
+            latents = self.model.latents(shared_tensor(pixels))
+            drops = None if focus is None else self._drops(latents, focus)
+            y, z = self.model.quantisable(latents, lambda_index, self.block, drops)
             quantise = Quantise(y, z, self.dead_zone)
             size = (y.shape[2], y.shape[3])
-            y_sixteenths = walk(self.model.entropy, size, lambda_index, quantise, self.block)
-        steps = [(s.cpu().numpy(), i.cpu().numpy()) for s, i in quantise.coded]
-        coded = encode_symbols(steps, self.tables)
-        return FramePayload(symbols_crc(s for s, _ in steps), coded), y_sixteenths
+            integers = walk(self.model.entropy, size, lambda_index, quantise, self.block)
+        steps = [] if drops is None else encode_quality_map(drops.numpy(), self.tables)
+        steps += [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
+        crc = symbols_crc(step[0] for step in steps)
+        return FramePayload(crc, encode_steps(steps)), Latents(integers, drops)
 
-    def decode(
-        self, payload: FramePayload, height: int, width: int, lambda_index: int
-    ) -> npt.NDArray[np.uint8]:
-        """pixels uint8 [height, width, 3]. Raises CorruptStream."""
-        integers = self.decode_integers(payload, height, width, lambda_index)
-        return self.synthesise(self.dequantise(integers, lambda_index), height, width)
+    def _drops(self, latents: Tensor, focus: Focus) -> Tensor:
+        """The map for latents without gain: heads see them at the highest lambda."""
+        model = self.model
+        seen = model.unrounded(latents, LAMBDA_INDEX_MAX, self.block)
+        steps = model.step_sizes(_FOCUS_INDEX, self.block)
+        return torch.from_numpy(focus(seen, steps))
 
-    def decode_integers(
-        self, payload: FramePayload, height: int, width: int, lambda_index: int
-    ) -> Tensor:
-        """The latents in sixteenths of a quantiser step, float32 integers [1, M, h, w].
+    def decode_latents(
+        self,
+        payload: FramePayload,
+        height: int,
+        width: int,
+        lambda_index: int,
+        *,
+        quality_map: bool = False,
+    ) -> Latents:
+        """Raises CorruptStream unless they are the encoder's.
 
-        The same on every machine. Raises CorruptStream unless they are the encoder's.
+        quality_map  the payload begins with one
         """
-        dequantise = Dequantise(SymbolDecoder(payload.coded, self.tables), self.model.device)
+        decoder = SymbolDecoder(payload.coded, self.tables)
         size = self.model.latent_size(height, width)
+        drops, symbols = None, list[np.ndarray]()
+        if quality_map:
+            cells = (size[0] // DROP_CELL, size[1] // DROP_CELL)
+            found, symbols = decode_quality_map(decoder, cells, self.tables)
+            drops = torch.from_numpy(found)
+        dequantise = Dequantise(decoder, self.model.device, symbols)
         with enough_memory(height, width):
-            y_sixteenths = walk(self.model.entropy, size, lambda_index, dequantise, self.block)
+            integers = walk(self.model.entropy, size, lambda_index, dequantise, self.block)
         dequantise.finish(payload.symbols_crc)
-        return y_sixteenths
+        return Latents(integers, drops)
 
-    def dequantise(self, y_sixteenths: Tensor, lambda_index: int) -> Tensor:
-        """Of `decode_integers` -> y_hat [1, M, h, w], as synthesis and heads see it."""
-        height, width = y_sixteenths.shape[2:]
+    def dequantise(self, latents: Latents, lambda_index: int) -> Tensor:
+        """-> y_hat [1, M, h, w], as synthesis and heads see it."""
+        height, width = latents.integers.shape[2:]
         with enough_memory(height, width):
-            return self.model.dequantise(y_sixteenths, lambda_index, self.block)
+            return self.model.dequantise(latents.integers, lambda_index, self.block, latents.drops)
 
     def analyse(self, pixels: npt.NDArray[np.uint8], lambda_index: int) -> Tensor:
         """pixels uint8 [H, W, 3] -> y_hat [1, M, h, w] without rounding, for heads.
@@ -107,7 +144,8 @@ class FrameCodec:
         For decoded pixels whose own latents say something else, as an inter frame's do.
         """
         with enough_memory(pixels.shape[0], pixels.shape[1]):
-            return self.model.unrounded(shared_tensor(pixels), lambda_index, self.block)
+            latents = self.model.latents(shared_tensor(pixels))
+            return self.model.unrounded(latents, lambda_index, self.block)
 
     def synthesise(self, y_hat: Tensor, height: int, width: int) -> npt.NDArray[np.uint8]:
         """y_hat [1, M, h, w] -> pixels uint8 [height, width, 3]."""

@@ -19,6 +19,12 @@ LAMBDA_DEFAULT = 512.0
 LAMBDA_STEPS_PER_OCTAVE = 64
 LAMBDA_INDEX_MAX = 5 * LAMBDA_STEPS_PER_OCTAVE
 
+# Of quality maps (docs/FORMAT.md 6.9): a drop counts so many steps of lambda, and so many
+# latents a side have one in common.
+DROP_STEPS = 32
+DROP_MAX = 15
+DROP_CELL = 2
+
 GOP_DEFAULT = 32  # frames from one intra frame to the next, at most
 
 # The largest magnitude of a coded integer: 16 times it is exact in float32 (docs/FORMAT.md 8).

@@ -21,7 +21,7 @@ from torch import Tensor
 from wavenetmv.bitstream import NO_INTER, CodedFrame, PacketKind, StreamHeader, VideoHeader
 from wavenetmv.codec import PictureCodec, checked_index
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
-from wavenetmv.frame_codec import FrameCodec
+from wavenetmv.frame_codec import FrameCodec, Latents
 from wavenetmv.inter_codec import InterFrameCodec, Past
 from wavenetmv.metrics import psnr
 from wavenetmv.models.registry import WeightsInfo
@@ -50,7 +50,7 @@ class DecodedFrame:
 
     size          height and width in pixels
     lambda_index  at which it was coded
-    y_sixteenths  an intra frame's latents; None of an inter frame, whose latents hold only
+    latents       an intra frame's; None of an inter frame, whose latents hold only
                   what motion left over
     known         its pixels, where the next frame needs them anyway; always an inter frame's
     """
@@ -58,7 +58,7 @@ class DecodedFrame:
     frames: FrameCodec
     size: tuple[int, int]
     lambda_index: int
-    y_sixteenths: Tensor | None = None
+    latents: Latents | None = None
     known: Pixels | None = None
 
     @property
@@ -75,8 +75,8 @@ class DecodedFrame:
     def y_hat(self) -> Tensor:
         """[1, M, h, w], as heads read it: the frame's own latents, or of an inter frame those
         of its pixels, by the picture model's analysis."""
-        if self.y_sixteenths is not None:
-            return self.frames.dequantise(self.y_sixteenths, self.lambda_index)
+        if self.latents is not None:
+            return self.frames.dequantise(self.latents, self.lambda_index)
         return self.frames.analyse(self.pixels(), self.lambda_index)
 
 
@@ -116,8 +116,8 @@ class IntraCoder:
     def decode(self, frame: CodedFrame) -> DecodedFrame:
         if frame.kind is not PacketKind.INTRA:
             raise CorruptStream("an INTER frame in a stream that has none")
-        integers = self._frames.decode_integers(frame.payload, *self._size, frame.lambda_index)
-        return DecodedFrame(self._frames, self._size, frame.lambda_index, integers)
+        latents = self._frames.decode_latents(frame.payload, *self._size, frame.lambda_index)
+        return DecodedFrame(self._frames, self._size, frame.lambda_index, latents)
 
 
 class GroupCoder:
@@ -158,27 +158,27 @@ class GroupCoder:
                 self._since_intra += 1
                 self._hold.saw(psnr(pixels, self._past.pixels))
                 return CodedFrame(PacketKind.INTER, time, index, payload)
-        payload, integers = self._frames.encode(pixels, self._intra_index)
-        self._past = self._past_of(integers, self._intra_index)
+        payload, latents = self._frames.encode(pixels, self._intra_index)
+        self._past = self._past_of(latents, self._intra_index)
         self._since_intra, self._hold = 1, QualityHold()
         return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
         past, self._past = self._past, None  # of no use to the next frame if this one fails
-        integers = None
+        latents = None
         if frame.kind is PacketKind.INTRA:
-            integers = self._frames.decode_integers(frame.payload, *self._size, frame.lambda_index)
-            past = self._past_of(integers, frame.lambda_index)
+            latents = self._frames.decode_latents(frame.payload, *self._size, frame.lambda_index)
+            past = self._past_of(latents, frame.lambda_index)
         elif past is None:
             raise CorruptStream("an INTER frame without the frame before it")
         else:
             past = self._inter.decode(frame.payload, past, *self._size, frame.lambda_index)
         self._past = past
-        return DecodedFrame(self._frames, self._size, frame.lambda_index, integers, past.pixels)
+        return DecodedFrame(self._frames, self._size, frame.lambda_index, latents, past.pixels)
 
-    def _past_of(self, integers: Tensor, lambda_index: int) -> Past:
-        y_hat = self._frames.dequantise(integers, lambda_index)
-        return Past.of_intra(self._frames.synthesise(y_hat, *self._size), integers)
+    def _past_of(self, latents: Latents, lambda_index: int) -> Past:
+        y_hat = self._frames.dequantise(latents, lambda_index)
+        return Past.of_intra(self._frames.synthesise(y_hat, *self._size), latents.integers)
 
 
 def intra_bonus(gop: int, profile: Profile) -> int:

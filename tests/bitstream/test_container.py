@@ -294,7 +294,7 @@ def test_newer_version_is_refused_before_its_crc():
     [
         (9, 0b0000_0110, "profile"),
         (9, 0b0000_1000, "its own entropy tables"),
-        (9, 0b0001_0000, "flags 0x10"),
+        (9, 0b0010_0000, "flags 0x20"),
         (9, 0b1000_0000, "flags 0x80"),
         (25, 0b0000_0010, "colour mode"),
         (25, 0b0000_1000, "bit depth code 1"),

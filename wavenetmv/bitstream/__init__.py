@@ -37,6 +37,11 @@ from wavenetmv.bitstream.payloads import (
     unpack_metadata,
 )
 from wavenetmv.bitstream.planes import decode_plane, encode_plane
+from wavenetmv.bitstream.quality_map import (
+    QualityMap,
+    decode_quality_map,
+    encode_quality_map,
+)
 from wavenetmv.bitstream.seeking import read_audio_packet, read_frames, read_index
 from wavenetmv.bitstream.skip import SkipMap, decode_skips, encode_skips
 from wavenetmv.bitstream.tables import (
@@ -79,6 +84,7 @@ __all__ = [
     "PacketKind",
     "PictureStream",
     "Profile",
+    "QualityMap",
     "ScaleTables",
     "SkipMap",
     "Step",
@@ -94,9 +100,11 @@ __all__ = [
     "binary_tables",
     "declares_video",
     "decode_plane",
+    "decode_quality_map",
     "decode_skips",
     "default_scales",
     "encode_plane",
+    "encode_quality_map",
     "encode_skips",
     "encode_steps",
     "encode_symbols",

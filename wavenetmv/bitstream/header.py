@@ -32,6 +32,7 @@ _FLAG_VIDEO = 0b0000_0001
 _PROFILE_SHIFT = 1
 _PROFILE_MASK = 0b0000_0110
 _FLAG_ADAPTED_TABLES = 0b0000_1000
+_FLAG_QUALITY_MAP = 0b0001_0000
 _COLOUR_MODE_MASK = 0b0000_0011
 _COLOUR_ALPHA = 0b0000_0100
 _COLOUR_DEPTH_MASK = 0b0001_1000  # the code 0, 8 bits, is the only one
@@ -54,6 +55,7 @@ class StreamHeader:
     alpha: bool = False
     profile: Profile = Profile.NEUTRAL
     video: VideoHeader | None = None
+    quality_map: bool = False  # the frame begins with one, bitstream/quality_map.py
 
     def __post_init__(self) -> None:
         _check_range("width", self.width, 1, MAX_SIDE)
@@ -66,6 +68,8 @@ class StreamHeader:
             )
         if self.video and self.alpha:
             raise ValueError("a video must not have alpha")
+        if self.video and self.quality_map:
+            raise ValueError("a video must not have quality maps")
 
     @property
     def pixels(self) -> int:
@@ -99,6 +103,7 @@ class RawHeader:
 def write_header(writer: StreamWriter, header: StreamHeader) -> int:
     """Write magic, version, fields and CRC; return the number of bytes, 30 or 68."""
     flags = header.profile << _PROFILE_SHIFT | (_FLAG_VIDEO if header.video else 0)
+    flags |= _FLAG_QUALITY_MAP if header.quality_map else 0
     colour = header.colour | (_COLOUR_ALPHA if header.alpha else 0)
     body = MAGIC + bytes([FORMAT_VERSION])
     body += _FIELDS.pack(
@@ -166,6 +171,7 @@ def parse_header(fields: bytes) -> StreamHeader:
             alpha=bool(colour & _COLOUR_ALPHA),
             profile=profile,
             video=parse_video_header(fields[_FIELDS.size :]) if flags & _FLAG_VIDEO else None,
+            quality_map=bool(flags & _FLAG_QUALITY_MAP),
         )
     except ValueError as error:  # our fault when writing, the stream's when reading
         raise CorruptStream(f"stream header: {error}") from error
@@ -193,7 +199,7 @@ def _check_magic(head: bytes) -> None:
 def _parse_flags(flags: int) -> Profile:
     if flags & _FLAG_ADAPTED_TABLES:
         raise UnsupportedStream("stream carries its own entropy tables; this build cannot use them")
-    if unknown := flags & ~(_FLAG_VIDEO | _PROFILE_MASK):
+    if unknown := flags & ~(_FLAG_VIDEO | _PROFILE_MASK | _FLAG_QUALITY_MAP):
         raise UnsupportedStream(f"reserved header flags {unknown:#04x} are set")
     try:
         return Profile((flags & _PROFILE_MASK) >> _PROFILE_SHIFT)

@@ -36,6 +36,13 @@ DropAlpha = Annotated[bool, typer.Option("--drop-alpha", help="Leave alpha out."
 DropMetadata = Annotated[
     bool, typer.Option("--drop-metadata", help="Leave EXIF, ICC, XMP and text out.")
 ]
+Focus = Annotated[
+    bool | None,
+    typer.Option(
+        "--focus/--no-focus", show_default="focus for machines",
+        help="Spend fewer bits of pictures where detection would not feel it.",
+    ),
+]  # fmt: skip
 Gop = Annotated[
     int | None,
     typer.Option(
@@ -65,6 +72,7 @@ def encode(
     target_bpp: TargetBpp = None,
     target_size: TargetSize = None,
     profile: options.For = None,
+    focus: Focus = None,
     drop_alpha: DropAlpha = False,
     drop_metadata: DropMetadata = False,
     gop: Gop = None,
@@ -95,7 +103,7 @@ def encode(
         expand=not video,
     )
     codec = codec_of(device.value, threads, weights)
-    rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted)
+    rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted, focus)
     pictures = _Job(codec, rate, drop_alpha, drop_metadata, max_pixels, force)
     frame_rate = parse_rate(fps) if fps else None
     videos = VideoJob(
@@ -121,6 +129,7 @@ class _Rate:
     target_bpp: float | None
     target_size: int | None
     profile: Profile | None
+    focus: bool | None
 
     @property
     def has_target(self) -> bool:
@@ -128,13 +137,14 @@ class _Rate:
 
     def encode(self, codec: Codec, picture: Picture) -> tuple[bytes, float]:
         """The stream and its lambda."""
+        focus = codec.focus(self.profile, self.focus)
         if self.target_bpp is not None:
             limit = int(self.target_bpp * picture.width * picture.height / 8)
         elif self.target_size is not None:
             limit = self.target_size
         else:
-            return codec.engine().encode(picture, self.lmbda, self.profile), self.lmbda
-        return codec.engine().encode_to_target(picture, limit, self.profile)
+            return codec.engine().encode(picture, self.lmbda, self.profile, focus), self.lmbda
+        return codec.engine().encode_to_target(picture, limit, self.profile, focus)
 
 
 @dataclass(frozen=True)
@@ -170,7 +180,9 @@ class _Job:
         picture = read_picture(source, keep_alpha=not self.drop_alpha, max_pixels=self.max_pixels)
         if self.drop_metadata:
             picture = replace(picture, metadata=())
-        self.codec.engine().load()  # loading the weights is not part of the time reported
+        # Loading the weights is not part of the time reported.
+        self.codec.engine().load()
+        self.codec.focus(self.rate.profile, self.rate.focus)
         started = time.perf_counter()
         data, lmbda = self.rate.encode(self.codec, picture)
         seconds = time.perf_counter() - started

@@ -18,7 +18,8 @@ ANCHOR_LAMBDAS = (64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0)
 def interpolate(table: Tensor, position: Tensor, block: Tensor | int = 0) -> Tensor:
     """Rows of table [blocks * 6, C] at real positions [B], linear in between -> [B, C].
 
-    block [B] or one number: whose six rows.
+    Positions below 0 continue the line of the lowest two anchors.  block [B] or one number:
+    whose six rows.
     """
     last = len(ANCHOR_LAMBDAS) - 1
     below = position.floor().long().clamp(0, last)

@@ -7,7 +7,7 @@ whole picture, so tiles differ from one big pass in rounding only: no seams.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,13 @@ from wavenetmv.models.adamix import pool
 from wavenetmv.models.checkpoints import LoadedInterModel, LoadedModel
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.exact_conv import channels_last
-from wavenetmv.types import index_to_lambda
+from wavenetmv.types import (
+    DROP_CELL,
+    DROP_MAX,
+    DROP_STEPS,
+    LAMBDA_STEPS_PER_OCTAVE,
+    index_to_lambda,
+)
 
 TILE_THRESHOLD = 6_000_000  # pixels
 TILE = 112  # latents a side, without overlap
@@ -59,10 +65,30 @@ class Networks:
         return 4 * -(-height // factor), 4 * -(-width // factor)
 
     @torch.inference_mode()
-    def dequantise(self, y_sixteenths: Tensor, lambda_index: int, block: int = 0) -> Tensor:
-        """Integers of `latents.walk` -> y_hat [1, M, h, w], the scale the transforms know."""
-        gain = self.gains.decoder(self.position(lambda_index), block)
+    def dequantise(
+        self, y_sixteenths: Tensor, lambda_index: int, block: int = 0, drops: Tensor | None = None
+    ) -> Tensor:
+        """Integers of `latents.walk` -> y_hat [1, M, h, w], the scale the transforms know.
+
+        `drops` as for `InferenceModel.quantisable`.
+        """
+        gain = self._gain(self.gains.decoder, lambda_index, block, drops)
         return (y_sixteenths * 2.0**-MEAN_BITS) * gain
+
+    def _gain(
+        self,
+        gains: Callable[[Tensor, int], Tensor],
+        lambda_index: int,
+        block: int,
+        drops: Tensor | None,
+    ) -> Tensor:
+        """[1, M, 1, 1], or [1, M, h, w] where `drops` differ from place to place."""
+        if drops is None:
+            return gains(self.position(lambda_index), block)
+        below = DROP_STEPS * torch.arange(DROP_MAX + 1, device=self.device)
+        table = gains((lambda_index - below) / LAMBDA_STEPS_PER_OCTAVE, block)[:, :, 0, 0]
+        wide = drops.long().repeat_interleave(DROP_CELL, 0).repeat_interleave(DROP_CELL, 1)
+        return table[wide.to(self.device)].permute(2, 0, 1)[None]
 
     def cast(self, x: Tensor) -> Tensor:
         """As the convolutions like it best: the layout is a tenth of their time on CPUs."""
@@ -83,18 +109,34 @@ class InferenceModel(Networks):
     @torch.inference_mode()
     def analyse(self, pixels: Tensor, lambda_index: int, block: int = 0) -> tuple[Tensor, Tensor]:
         """pixels uint8 [H, W, 3] -> y [1, M, h, w] times the gain, and z, float32."""
-        y = self._scaled_latents(pixels, lambda_index, block)
+        return self.quantisable(self.latents(pixels), lambda_index, block)
+
+    @torch.inference_mode()
+    def quantisable(
+        self, y: Tensor, lambda_index: int, block: int = 0, drops: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`latents` -> y [1, M, h, w] in quantiser steps, and z, float32.
+
+        drops  uint8 [h / DROP_CELL, w / DROP_CELL]: so many half octaves less than lambda there
+        """
+        y = y * self._gain(self.gains.encoder, lambda_index, block, drops)
         return y, self.h_a(self.cast(y)).float()
 
     @torch.inference_mode()
-    def unrounded(self, pixels: Tensor, lambda_index: int, block: int = 0) -> Tensor:
-        """pixels uint8 [H, W, 3] -> the y_hat [1, M, h, w] that coding them would give, but for
-        rounding: in the scale of `dequantise`, which synthesis and heads know."""
-        y = self._scaled_latents(pixels, lambda_index, block)
-        return y * self.gains.decoder(self.position(lambda_index), block)
+    def unrounded(self, y: Tensor, lambda_index: int, block: int = 0) -> Tensor:
+        """`latents` -> the y_hat [1, M, h, w] that coding them would give, but for rounding: in
+        the scale of `dequantise`, which synthesis and heads know."""
+        position = self.position(lambda_index)
+        return y * self.gains.encoder(position, block) * self.gains.decoder(position, block)
 
-    def _scaled_latents(self, pixels: Tensor, lambda_index: int, block: int) -> Tensor:
-        """y [1, M, h, w] times the encoder's gain: in quantiser steps."""
+    @torch.inference_mode()
+    def step_sizes(self, lambda_index: int, block: int = 0) -> Tensor:
+        """Of the quantiser, [1, M, 1, 1], in the scale of `latents`."""
+        return 1 / self.gains.encoder(self.position(lambda_index), block)
+
+    @torch.inference_mode()
+    def latents(self, pixels: Tensor) -> Tensor:
+        """pixels uint8 [H, W, 3] -> y [1, M, h, w], float32, no gain."""
         h, w = self.latent_size(*pixels.shape[:2])
         tiles = list(_tiles(h, w, pixels.shape[0] * pixels.shape[1]))
         mixture = self._analysis_mixture(pixels, tiles)
@@ -105,7 +147,6 @@ class InferenceModel(Networks):
                 mixture = self.g_a.mixture(packet)
             tile = self.g_a(self.cast(packet), mixture).float()
             _paste(y, tile, rows, columns)
-        y *= self.gains.encoder(self.position(lambda_index), block)
         return y
 
     @torch.inference_mode()

@@ -13,6 +13,7 @@ from wavenetmv.analysis import Analyzer
 from wavenetmv.bench.codecs.base import Codec, Setting
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import WmvError
+from wavenetmv.focus import focus_of
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
@@ -54,7 +55,8 @@ class WmvCodec(Codec):
         self.decode(self.encode(grey, self.settings[0]), WARM_UP, WARM_UP)
 
     def encode(self, pixels: Pixels, setting: Setting) -> bytes:
-        return self._codec.encode(Picture(pixels), setting.value, self.profile)
+        focus = focus_of(self._detection, self.profile)
+        return self._codec.encode(Picture(pixels), setting.value, self.profile, focus)
 
     def decode(self, data: bytes, height: int, width: int) -> Pixels:
         return self._codec.decode(data).pixels

@@ -1,0 +1,156 @@
+"""Quality maps in streams, and where a head's sensitivity puts them."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.heads import save_cat_head
+from tests.tiny import save_tiny, tiny_model
+from tests.vectors.regenerate import sample_pixels
+from wavenetmv.analysis import Analyzer
+from wavenetmv.bitstream import inspect
+from wavenetmv.codec import PictureCodec
+from wavenetmv.errors import CorruptStream, UsageFault
+from wavenetmv.focus import focus_of
+from wavenetmv.models import sensitivity as module
+from wavenetmv.models.sensitivity import sensitivity
+from wavenetmv.training.profiles import with_machine_profile
+from wavenetmv.types import DROP_MAX, LAMBDA_INDEX_MAX, Picture, Profile
+
+PIXELS = sample_pixels()  # 70 x 90: 8 x 8 latents, 4 x 4 drops
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp("weights"), with_machine_profile(tiny_model()))
+
+
+@pytest.fixture
+def codec(weights):
+    return PictureCodec("cpu", weights=weights, precision="float32")
+
+
+def always(drops):
+    return lambda y_hat, steps: np.asarray(drops, np.uint8)
+
+
+def encode(codec, drops, lmbda=512.0):
+    return codec.encode(Picture(PIXELS), lmbda, focus=always(drops))
+
+
+def test_no_drops_are_the_same_latents(codec):
+    plain, mapped = codec.encode(Picture(PIXELS), 512.0), encode(codec, np.zeros((4, 4)))
+    assert np.array_equal(codec.decode_integers(plain), codec.decode_integers(mapped))
+    assert torch.equal(codec.latents(plain), codec.latents(mapped))
+    assert np.array_equal(codec.decode(plain).pixels, codec.decode(mapped).pixels)
+    assert len(plain) <= len(mapped) <= len(plain) + 4
+    assert not inspect(plain).header.quality_map
+    assert inspect(mapped).header.quality_map
+
+
+def test_the_same_drop_everywhere_is_a_lower_lambda(codec):
+    # The priors of z are those of the stream's lambda, so the files may differ by a little.
+    mapped, lower = encode(codec, np.full((4, 4), 2), 512.0), codec.encode(Picture(PIXELS), 256.0)
+    assert torch.allclose(codec.latents(mapped), codec.latents(lower), atol=1e-6)
+
+
+def test_quality_falls_where_it_drops(codec):
+    drops = np.zeros((4, 4), np.uint8)
+    drops[:, 2:] = 6
+    plain, mapped = codec.encode(Picture(PIXELS), 2048.0), encode(codec, drops, 2048.0)
+    assert len(mapped) < len(plain)
+    frames, _ = codec.frames_for(Profile.MACHINE)
+    wanted = frames.analyse(PIXELS, LAMBDA_INDEX_MAX)
+
+    def errors(data):
+        difference = (codec.latents(data) - wanted).square()
+        return float(difference[..., :4].mean()), float(difference[..., 4:].mean())
+
+    assert errors(mapped)[0] == pytest.approx(errors(plain)[0], rel=0.1)
+    assert errors(mapped)[1] > 4 * errors(plain)[1]
+
+
+@pytest.mark.parametrize("lmbda", [64.0, 2048.0])
+def test_the_deepest_drops_decode(codec, lmbda):
+    data = encode(codec, np.full((4, 4), DROP_MAX), lmbda)
+    assert codec.latents(data).isfinite().all()
+    assert codec.decode(data).pixels.shape == PIXELS.shape
+
+
+def test_a_map_that_is_not_there_is_found_out(codec):
+    """The flag is set, but the data begin with z."""
+    data = bytearray(codec.encode(Picture(PIXELS), 512.0))
+    data[9] |= 0b0001_0000
+    for end in (26, len(data) - 4):
+        data[end : end + 4] = zlib.crc32(data[:end]).to_bytes(4, "little")
+    with pytest.raises(CorruptStream):
+        codec.decode(bytes(data))
+
+
+def test_to_a_size_the_head_looks_once(codec):
+    asked = []
+
+    def focus(y_hat, steps):
+        asked.append(1)
+        return np.full((4, 4), 2, np.uint8)
+
+    data, _ = codec.encode_to_target(Picture(PIXELS), 560, focus=focus)
+    assert len(data) <= 560
+    assert len(asked) == 1
+
+
+class Sums(nn.Module):
+    """Answers are latents: at each position a score, and a box that nothing moves."""
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, y, size):
+        places = y.flatten(2).transpose(1, 2)
+        nothing = 0 * places[..., :1]
+        return torch.cat([*[nothing] * 4, nothing + 1, places[..., 1:2]], 2)
+
+
+def test_sensitivity_is_the_squared_gradient(monkeypatch):
+    monkeypatch.setattr(module.F, "avg_pool2d", lambda x, *_, **__: x)
+    y_hat = torch.rand(1, 2, 8, 12) + 0.5
+    steps = torch.tensor([3.0, 2.0])[None, :, None, None]
+    # d(sqrt(s) * s) with the weight held is sqrt(s), times a sign, times the step.
+    expected = y_hat[0, 1] * 4
+    assert torch.allclose(sensitivity(Sums(), y_hat, steps), expected, rtol=1e-5)
+
+
+def test_sensitivity_in_tiles(monkeypatch):
+    """Far from the seams, tiles see what the whole sees; signs differ, so only the mean does."""
+    monkeypatch.setattr(module, "_TILE", 32)
+    y_hat = torch.rand(1, 2, 72, 40) + 0.5
+    steps = torch.ones(1, 2, 1, 1)
+    monkeypatch.setattr(module.F, "avg_pool2d", lambda x, *_, **__: x)
+    assert torch.allclose(sensitivity(Sums(), y_hat, steps), y_hat[0, 1], rtol=1e-5)
+
+
+def test_a_head_gives_the_same_map_twice_and_the_machine_profile_uses_it(weights, codec, tmp_path):
+    head = save_cat_head(tmp_path, weights)
+    analyzer = Analyzer(codec, head=head)
+    focus = focus_of(analyzer, None)
+    first, second = (codec.encode(Picture(PIXELS), focus=focus) for _ in range(2))
+    assert first == second
+    assert inspect(first).header.quality_map
+    assert codec.decode(first).pixels.shape == PIXELS.shape
+    assert analyzer.analyze(first) is not None
+    assert focus_of(analyzer, Profile.HUMAN) is None
+    assert focus_of(analyzer, Profile.MACHINE, wanted=False) is None
+    assert focus_of(analyzer, Profile.HUMAN, wanted=True) is not None
+
+
+def test_without_a_head_only_an_explicit_wish_is_refused(codec):
+    analyzer = Analyzer(codec)
+    assert focus_of(analyzer, Profile.MACHINE) is None
+    with pytest.raises(UsageFault, match="no head to focus"):
+        focus_of(analyzer, Profile.MACHINE, wanted=True)

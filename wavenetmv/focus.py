@@ -1,0 +1,60 @@
+"""Bits for what a detection head looks at: quality maps from its sensitivity.
+
+y_hat of the picture -> models.sensitivity -> what an error costs there -> drops
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavenetmv.analysis import Analyzer
+from wavenetmv.bitstream import QualityMap
+from wavenetmv.errors import UsageFault
+from wavenetmv.frame_codec import Focus
+from wavenetmv.models.heads import DetectionHead
+from wavenetmv.models.sensitivity import sensitivity
+from wavenetmv.types import DROP_CELL, Profile
+
+# docs/decisions/0018 has what else was tried.
+_STRENGTH = 0.3  # octaves of lambda for each octave of sensitivity
+_FULL_FROM = -2.25  # log2 of the sensitivity from which nothing drops
+_MOST = 5  # half octaves
+
+
+@dataclass(frozen=True)
+class ObjectFocus:
+    """Full lambda where `head` is sensitive, up to 2.5 octaves less elsewhere."""
+
+    head: DetectionHead
+
+    def __call__(self, y_hat: Tensor, steps: Tensor) -> QualityMap:
+        """As `frame_codec.Focus`."""
+        cost = torch.log2(sensitivity(self.head, y_hat, steps).clamp_min(1e-12))
+        cells = F.max_pool2d(cost[None], DROP_CELL)[0]
+        drops = 2 * _STRENGTH * (_FULL_FROM - cells)
+        return drops.round().clamp(0, _MOST).numpy().astype(np.uint8)
+
+
+def focus_of(
+    analyzer: Analyzer, profile: Profile | None, wanted: bool | None = None
+) -> Focus | None:
+    """What `PictureCodec.encode` takes, with the detection head of `analyzer`.
+
+    profile  whom the bits serve, as for `PictureCodec.encode`
+    wanted   None: for machines, where the weights have a head; True: UsageFault if they have none
+    """
+    if wanted is None:
+        _, profile = analyzer.codec.frames_for(profile)
+        wanted_here = profile is Profile.MACHINE
+    else:
+        wanted_here = wanted
+    head = analyzer.encoding_head() if wanted_here else None
+    if head is None and wanted:
+        raise UsageFault(f"weights {analyzer.codec.weights.name} have no head to focus with")
+    return ObjectFocus(cast(DetectionHead, head)) if head is not None else None
