@@ -33,7 +33,7 @@ results:
 	$(PYTHON) -m wavenetmv bench "$(KODAK)" --metrics psnr,ms-ssim --published kodak \
 		--anchor vvc,av1,hevc,avif,webp,jpeg --out "$(RUNS)/kodak" --jobs $(JOBS) --force
 	$(PYTHON) -m wavenetmv bench "$(COCO)/images" --annotations "$(COCO)/instances.json" \
-		--detector "$(DETECTOR)" --codecs wmv,wmv-human,jpeg,webp,avif,hevc,av1,vvc --metrics psnr,ms-ssim,map \
+		--detector "$(DETECTOR)" --codecs wmv,wmv-no-focus,wmv-human,jpeg,webp,avif,hevc,av1,vvc --metrics psnr,ms-ssim,map \
 		$(COCO_SETTINGS) --anchor vvc,av1,hevc,avif,webp,jpeg --out "$(RUNS)/coco_dev" --jobs $(JOBS) --force
 	$(if $(VIDEO),$(PYTHON) -m wavenetmv bench "$(VIDEO)" --video --detector "$(DETECTOR)" \
 		--out "$(RUNS)/video" --jobs $(JOBS) --force)

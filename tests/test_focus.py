@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 
 import numpy as np
@@ -13,16 +14,18 @@ from tests.heads import save_cat_head
 from tests.tiny import save_tiny, tiny_model
 from tests.vectors.regenerate import sample_pixels
 from wavenetmv.analysis import Analyzer
-from wavenetmv.bitstream import inspect
+from wavenetmv.bitstream import inspect, read_picture_stream
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CorruptStream, UsageFault
 from wavenetmv.focus import focus_of
+from wavenetmv.inspection import payload_bits
 from wavenetmv.models import sensitivity as module
+from wavenetmv.models.registry import SEARCH_VARIABLE
 from wavenetmv.models.sensitivity import sensitivity
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.types import DROP_MAX, LAMBDA_INDEX_MAX, Picture, Profile
 
-PIXELS = sample_pixels()  # 70 x 90: 8 x 8 latents, 4 x 4 drops
+PIXELS = sample_pixels()  # 70 x 90: 8 x 8 latents, 2 x 2 drops
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,7 @@ def encode(codec, drops, lmbda=512.0):
 
 
 def test_no_drops_are_the_same_latents(codec):
-    plain, mapped = codec.encode(Picture(PIXELS), 512.0), encode(codec, np.zeros((4, 4)))
+    plain, mapped = codec.encode(Picture(PIXELS), 512.0), encode(codec, np.zeros((2, 2)))
     assert np.array_equal(codec.decode_integers(plain), codec.decode_integers(mapped))
     assert torch.equal(codec.latents(plain), codec.latents(mapped))
     assert np.array_equal(codec.decode(plain).pixels, codec.decode(mapped).pixels)
@@ -53,15 +56,25 @@ def test_no_drops_are_the_same_latents(codec):
     assert inspect(mapped).header.quality_map
 
 
+def test_what_a_map_takes_is_told_apart(weights, monkeypatch):
+    monkeypatch.setenv(SEARCH_VARIABLE, str(weights.parent))
+    codec = PictureCodec("cpu", weights=weights)
+    stream = read_picture_stream(io.BytesIO(encode(codec, [[0, 3], [1, 5]])))
+    plain = read_picture_stream(io.BytesIO(encode(codec, np.zeros((2, 2)))))
+    assert list(payload_bits(stream)) == ["map", "z", "y"]
+    assert payload_bits(stream)["map"] > payload_bits(plain)["map"] > 0
+    assert sum(payload_bits(stream).values()) == 8 * len(stream.frame.coded)
+
+
 def test_the_same_drop_everywhere_is_a_lower_lambda(codec):
     # The priors of z are those of the stream's lambda, so the files may differ by a little.
-    mapped, lower = encode(codec, np.full((4, 4), 2), 512.0), codec.encode(Picture(PIXELS), 256.0)
+    mapped, lower = encode(codec, np.full((2, 2), 2), 512.0), codec.encode(Picture(PIXELS), 256.0)
     assert torch.allclose(codec.latents(mapped), codec.latents(lower), atol=1e-6)
 
 
 def test_quality_falls_where_it_drops(codec):
-    drops = np.zeros((4, 4), np.uint8)
-    drops[:, 2:] = 6
+    drops = np.zeros((2, 2), np.uint8)
+    drops[:, 1:] = 6
     plain, mapped = codec.encode(Picture(PIXELS), 2048.0), encode(codec, drops, 2048.0)
     assert len(mapped) < len(plain)
     frames, _ = codec.frames_for(Profile.MACHINE)
@@ -77,7 +90,7 @@ def test_quality_falls_where_it_drops(codec):
 
 @pytest.mark.parametrize("lmbda", [64.0, 2048.0])
 def test_the_deepest_drops_decode(codec, lmbda):
-    data = encode(codec, np.full((4, 4), DROP_MAX), lmbda)
+    data = encode(codec, np.full((2, 2), DROP_MAX), lmbda)
     assert codec.latents(data).isfinite().all()
     assert codec.decode(data).pixels.shape == PIXELS.shape
 
@@ -97,7 +110,7 @@ def test_to_a_size_the_head_looks_once(codec):
 
     def focus(y_hat, steps):
         asked.append(1)
-        return np.full((4, 4), 2, np.uint8)
+        return np.full((2, 2), 2, np.uint8)
 
     data, _ = codec.encode_to_target(Picture(PIXELS), 560, focus=focus)
     assert len(data) <= 560

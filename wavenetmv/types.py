@@ -23,7 +23,7 @@ LAMBDA_INDEX_MAX = 5 * LAMBDA_STEPS_PER_OCTAVE
 # latents a side have one in common.
 DROP_STEPS = 32
 DROP_MAX = 15
-DROP_CELL = 2
+DROP_CELL = 4
 
 GOP_DEFAULT = 32  # frames from one intra frame to the next, at most
 

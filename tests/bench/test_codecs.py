@@ -23,7 +23,9 @@ from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.types import Picture, Profile
 
 LEARNED = ("bmshj2018", "cheng2020")
-TRADITIONAL = tuple(n for n in CODEC_NAMES if n not in ("wmv", "wmv-human", "vtm", *LEARNED))
+TRADITIONAL = tuple(
+    n for n in CODEC_NAMES if n not in ("wmv", "wmv-no-focus", "wmv-human", "vtm", *LEARNED)
+)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +146,9 @@ def test_settings_that_are_named_come_in_the_order_of_their_rates():
 
 
 def test_unknown_names_are_refused_with_those_that_exist():
-    with pytest.raises(UsageFault, match=r"unknown codec 'gif'; there are wmv, wmv-human, jpeg"):
+    with pytest.raises(
+        UsageFault, match=r"unknown codec 'gif'; there are wmv, wmv-no-focus, wmv-human, jpeg"
+    ):
         make_codec("gif", CodecOptions())
 
 

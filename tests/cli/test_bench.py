@@ -130,7 +130,11 @@ def test_interrupted_it_says_how_to_go_on(wmv, folder, out, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--codecs", "jpeg,gif"), 2, "unknown codec 'gif'; there are wmv, wmv-human, jpeg"),
+        (
+            ("--codecs", "jpeg,gif"),
+            2,
+            "unknown codec 'gif'; there are wmv, wmv-no-focus, wmv-human, jpeg",
+        ),
         (("--metrics", "psnr,ssim"), 2, "unknown metric 'ssim'"),
         (("--metrics", "map"), 2, "need --detector"),
         (("--detector", "{text}"), 1, "not a usable ONNX network"),

@@ -233,3 +233,9 @@ def test_no_space(wmv, photo):
 def test_for_whom(wmv, photo):
     wmv("encode", photo, "--for", "machine").failed_with(2, "serve neutral, not machine")
     wmv("encode", photo, "--for", "cats").failed_with(2, "machine or human")
+
+
+def test_focus_wants_a_head(wmv, photo):
+    wmv("encode", photo, "--focus").failed_with(2, "have no head to focus with")
+    assert wmv("encode", photo, "--no-focus").code == 0
+    assert wmv("info", photo.with_suffix(".wmv"), "--json").out.count('"quality_map": false') == 1

@@ -106,6 +106,23 @@ taken_for_a_dog = pytest.mark.xfail(strict=False, reason="a surer dog, and a cat
 
 
 @pytest.mark.skipif(not has_head("detect"), reason="no head for the weights in this copy")
+def test_focus_saves_bits_and_objects_stay(photographs, tmp_path):
+    found = {}
+    for option in ("--focus", "--no-focus"):
+        stream = tmp_path / f"{option}.wmv"
+        alone = ("--drop-alpha", "--drop-metadata")
+        source = photographs / "astronaut.png"
+        (encoded,) = run("encode", source, option, *alone, "-o", stream)
+        (analyzed,) = run("analyze", stream)
+        (record,) = run("info", stream, "--verify")
+        best = analyzed["frames"][0]["detections"][0]
+        found[option] = (encoded["bytes"], best["label"])
+        assert record["quality_map"] is (option == "--focus")
+    assert [label for _, label in found.values()] == ["person", "person"]
+    assert found["--focus"][0] < 0.8 * found["--no-focus"][0]
+
+
+@pytest.mark.skipif(not has_head("detect"), reason="no head for the weights in this copy")
 @pytest.mark.parametrize(
     ("name", "label", "lmbda"),
     [

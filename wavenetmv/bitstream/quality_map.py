@@ -17,7 +17,7 @@ from wavenetmv.errors import CorruptStream
 from wavenetmv.types import DROP_MAX
 
 # Scale indexes for neighbours that agree, differ by 1, by 2, and by more.
-_INDEXES = np.array([13, 19, 22, 25], np.uint8)
+_INDEXES = np.array([16, 20, 23, 27], np.uint8)
 
 QualityMap = npt.NDArray[np.uint8]  # [h / DROP_CELL, w / DROP_CELL], 0..DROP_MAX
 

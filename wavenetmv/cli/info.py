@@ -85,6 +85,7 @@ def _record(source: str, stream: StreamInfo) -> dict[str, Any]:
         "alpha": header.alpha,
         "lambda": header.lmbda,
         "profile": header.profile.name.lower(),
+        "quality_map": header.quality_map,
         "model_id": header.model_id,
         "model": name,
         "weights_hash": header.weights_hash.hex(),

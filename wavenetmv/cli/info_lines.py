@@ -19,7 +19,7 @@ def show(record: dict[str, Any], *, verify: bool, every_packet: bool) -> None:
         ("size", f"{record['width']}x{record['height']}"),
         *(_video_rows(record) if record["kind"] == "video" else []),
         ("colour", _colour(record)),
-        ("lambda", f"{record['lambda']:.4g}"),
+        ("lambda", _lambda(record)),
         ("profile", record["profile"]),
         ("model", f"{record['model'] or 'unknown'} (id {record['model_id']})"),
         ("weights", weights),
@@ -80,6 +80,11 @@ def _show_sums(packets: list[dict[str, Any]]) -> None:
         total = sum(packet["bytes"] for packet in alike)
         rows.append((kind, str(len(alike)), str(total), f"{wrong} WRONG" if wrong else "right"))
     render.table(("packets", "number", "bytes", "crc"), rows)
+
+
+def _lambda(record: dict[str, Any]) -> str:
+    focus = ", less where the quality map says so" if record["quality_map"] else ""
+    return f"{record['lambda']:.4g}{focus}"
 
 
 def _colour(record: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
 
-_DRAWS = 2  # of signs
+_DRAWS = 1  # of signs
 _SEED = 1
 _BOX_WEIGHT = 0.3  # of a box's place and log size in strides, where a score counts 1
 # Larger pictures go in tiles: the gradients of a pass take 0.5 GB per megapixel.

@@ -16,8 +16,8 @@ from wavenetmv.types import Detection
 
 # In the order of tables and plots.
 CODEC_NAMES = (
-    "wmv", "wmv-human", "jpeg", "webp", "jpeg2000", "jpegxl", "hevc", "av1", "avif", "vvc", "vtm",
-    "bmshj2018", "cheng2020",
+    "wmv", "wmv-no-focus", "wmv-human", "jpeg", "webp", "jpeg2000", "jpegxl", "hevc", "av1", "avif",
+    "vvc", "vtm", "bmshj2018", "cheng2020",
 )  # fmt: skip
 VIDEO_CODEC_NAMES = (
     "wmv", "wmv-intra", "wmv-human", "wmv-human-intra", "x264", "x265", "svt-av1", "vvc",

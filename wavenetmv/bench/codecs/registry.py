@@ -46,10 +46,11 @@ def make_codec(name: str, options: CodecOptions) -> Codec:
         return _pillow(name)
     if name in _FFMPEG:
         return _ffmpeg(name)
-    if name in ("wmv", "wmv-human"):
-        from wavenetmv.bench.codecs.wmv import HumanWmvCodec, WmvCodec
+    if name.startswith("wmv"):
+        from wavenetmv.bench.codecs.wmv import EvenWmvCodec, HumanWmvCodec, WmvCodec
 
-        return (WmvCodec if name == "wmv" else HumanWmvCodec)(options.weights)
+        kinds = {kind.name: kind for kind in (WmvCodec, EvenWmvCodec, HumanWmvCodec)}
+        return kinds[name](options.weights)
     if name == "vtm":
         from wavenetmv.bench.codecs.vtm import VtmCodec
 

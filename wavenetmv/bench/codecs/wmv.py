@@ -14,6 +14,7 @@ from wavenetmv.bench.codecs.base import Codec, Setting
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import WmvError
 from wavenetmv.focus import focus_of
+from wavenetmv.frame_codec import Focus
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
@@ -32,12 +33,17 @@ class WmvCodec(Codec):
     settings = tuple(Setting(f"lambda {lmbda:g}", lmbda) for lmbda in ANCHOR_LAMBDAS)
 
     profile: Profile | None = None  # the weights' own default
+    focus: bool | None = None  # what `wmv encode` does by itself
 
     def __init__(self, weights: Path | None = None, inter_weights: Path | None = None) -> None:
         self._codec = PictureCodec("cpu", threads=1, weights=weights, inter_weights=inter_weights)
         self._detection, self._classification = (
             Analyzer(self._codec, head.task) for head in (DetectionHead, ClassificationHead)
         )
+
+    @cached_property
+    def _focus(self) -> Focus | None:
+        return focus_of(self._detection, self.profile, self.focus)
 
     @cached_property
     def weights(self) -> WeightsInfo:
@@ -48,15 +54,15 @@ class WmvCodec(Codec):
             f"wavenetmv {__version__}, weights {self.weights.name} {self.weights.sha256[:16]}: "
             f"wmv encode --lambda {setting.value:g}"
         )
-        return f"{text} --for {self.profile.name.lower()}" if self.profile else text
+        text += f" --for {self.profile.name.lower()}" if self.profile else ""
+        return text if self._focus is None else f"{text} --focus, head {self.head_name}"
 
     def prepare(self) -> None:
         grey = np.full((WARM_UP, WARM_UP, 3), 128, np.uint8)
         self.decode(self.encode(grey, self.settings[0]), WARM_UP, WARM_UP)
 
     def encode(self, pixels: Pixels, setting: Setting) -> bytes:
-        focus = focus_of(self._detection, self.profile)
-        return self._codec.encode(Picture(pixels), setting.value, self.profile, focus)
+        return self._codec.encode(Picture(pixels), setting.value, self.profile, self._focus)
 
     def decode(self, data: bytes, height: int, width: int) -> Pixels:
         return self._codec.decode(data).pixels
@@ -91,6 +97,14 @@ class WmvCodec(Codec):
 
     def _name_of(self, analyzer: Analyzer) -> str:
         return f"latents-{find_head(analyzer.task, self.weights.stream_hash).sha256[:8]}"
+
+
+class EvenWmvCodec(WmvCodec):
+    """`wmv encode --no-focus`."""
+
+    name = "wmv-no-focus"
+    title = "wmv --no-focus"
+    focus = False
 
 
 class HumanWmvCodec(WmvCodec):

@@ -35,6 +35,8 @@ class WmvVideoCodec(WmvCodec):
     Raises CheckpointError, and UsageFault for people and weights of pictures with one profile.
     """
 
+    focus = False  # for pictures only
+
     def __init__(
         self, name: str, gop: int, weights: Path | None = None, inter_weights: Path | None = None
     ) -> None:
