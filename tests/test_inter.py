@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model, tiny_model
-from wavenetmv import inter_codec
+from wavenetmv import inter_codec, video_codec
 from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
@@ -78,6 +78,30 @@ def test_decoder_follows_encoder(codec, frames):
     assert [pixels.shape for pixels in found] == [(HEIGHT, WIDTH, 3)] * COUNT
     again = decode(codec, header, coded)
     assert all(np.array_equal(a, b) for a, b in zip(found, again, strict=True))
+
+
+@pytest.mark.parametrize("gop", [1, 3, 32])
+def test_frames_with_quality_maps(codec, frames, gop, monkeypatch):
+    monkeypatch.setattr(video_codec, "_LOOK_EVERY", 2)
+    asked = []
+
+    def focus(y_hat, steps):
+        asked.append(tuple(y_hat.shape))
+        return np.array([[1, 0, 5], [4, len(asked), 2]], np.uint8)
+
+    header, coded = encode(codec, frames, gop=gop, focus=lambda profile: focus)
+    assert header.quality_map
+    assert asked == [(1, 16, 8, 12)] * 3
+    assert [c.kind for c in coded].count(PacketKind.INTRA) == -(-COUNT // gop)
+    even_header, even = encode(codec, frames, gop=gop, focus=lambda profile: None)
+    assert not even_header.quality_map
+    assert sum(len(c.payload.coded) for c in coded) < sum(len(c.payload.coded) for c in even)
+    decoder = VideoDecoder(codec, header, header.video)
+    again = [decoder.read(frame) for frame in coded]
+    assert all(frame.pixels().shape == frames[0].shape for frame in again)
+    # Symbols that differ would have raised; the other header makes nonsense of the same bytes.
+    with pytest.raises(CorruptStream):
+        VideoDecoder(codec, even_header, header.video).read(coded[0])
 
 
 def test_blocks_that_networks_spoil_show_the_prediction(codec, frames, monkeypatch):

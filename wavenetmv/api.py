@@ -175,6 +175,7 @@ class Codec:
         lmbda: float = LAMBDA_DEFAULT,
         profile: ProfileName | None = None,
         *,
+        focus: bool | None = None,
         gop: int | None = None,
         audio: bool = True,
         rate: Fraction | None = None,
@@ -183,6 +184,7 @@ class Codec:
         """Encode any video that ffmpeg reads into the stream `target`.
 
         source  a file, a folder of pictures, "frame_%05d.png", or an open file or pipe
+        focus   as for `encode`; the head looks at every fourth frame
         target  a file, "-" for standard output; `force` replaces what is there
         gop     frames from one intra frame to the next, at most; None: 32, or 1 where there are
                 no weights of inter frames, and 1: all are intra frames
@@ -194,7 +196,7 @@ class Codec:
         """
         return video.encode_video(
             self.engine(), source, target, lmbda=lmbda, profile=profile_of(profile), gop=gop,
-            audio=audio, rate=rate, force=force,
+            audio=audio, rate=rate, force=force, focus=lambda found: self.focus(found, focus),
         )  # fmt: skip
 
     def decode_video(

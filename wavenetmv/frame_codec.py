@@ -99,6 +99,11 @@ class FrameCodec:
         crc = symbols_crc(step[0] for step in steps)
         return FramePayload(crc, encode_steps(steps)), Latents(integers, drops)
 
+    def quality_map(self, pixels: npt.NDArray[np.uint8], focus: Focus) -> QualityMap:
+        """What `encode` would begin with."""
+        with enough_memory(pixels.shape[0], pixels.shape[1]):
+            return self._drops(self.model.latents(shared_tensor(pixels)), focus).numpy()
+
     def _drops(self, latents: Tensor, focus: Focus) -> Tensor:
         """The map for latents without gain: heads see them at the highest lambda."""
         model = self.model

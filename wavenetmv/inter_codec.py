@@ -2,10 +2,11 @@
 
 pixels, Past -> motion -> prediction -> analyse -> latents.walk(Quantise)
              -> synthesise -> skips -> ANS -> FramePayload
-FramePayload, Past -> motion -> skips -> prediction -> latents.walk(Dequantise)
+FramePayload, Past -> quality map -> motion -> skips -> prediction -> latents.walk(Dequantise)
                    -> synthesise -> pixels
 
-The payload's symbols are those of the motion field, of the skipped blocks, of the latents.
+The payload's symbols are those of the quality map, if there is one, of the motion field, of the
+skipped blocks, of the latents.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ from torch import Tensor
 from wavenetmv.bitstream import (
     FramePayload,
     MotionField,
+    QualityMap,
     ScaleTables,
     SkipMap,
     SymbolDecoder,
+    decode_quality_map,
     decode_skips,
+    encode_quality_map,
     encode_skips,
     encode_steps,
     symbols_crc,
 )
-from wavenetmv.frame_codec import Dequantise, enough_memory, shared_tensor
+from wavenetmv.frame_codec import Dequantise, Latents, enough_memory, shared_tensor
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
@@ -46,16 +50,20 @@ class Past:
     reference  the last decoded frame
     activity   of its motion field, `MotionField.activity`; None if it is an intra frame
     skips      its skipped blocks; None likewise
+    drops      its quality map; None where frames have none
     """
 
     reference: Reference
     activity: npt.NDArray[np.int32] | None = None
     skips: SkipMap | None = None
+    drops: QualityMap | None = None
 
     @classmethod
-    def of_intra(cls, pixels: Pixels, y_sixteenths: Tensor) -> Past:
-        """After an intra frame: decoded pixels uint8 [H, W, 3] and its integers."""
-        return cls(Reference(shared_tensor(pixels), y_sixteenths, intra=True))
+    def of_intra(cls, pixels: Pixels, latents: Latents) -> Past:
+        """After an intra frame: decoded pixels uint8 [H, W, 3] and what it was decoded from."""
+        drops = None if latents.drops is None else latents.drops.numpy()
+        reference = Reference(shared_tensor(pixels), latents.integers, intra=True)
+        return cls(reference, drops=drops)
 
     @property
     def pixels(self) -> Pixels:
@@ -105,11 +113,12 @@ class InterFrameCodec:
         return replace(self, block=self.model.config.block_of(profile))
 
     def encode(
-        self, pixels: Pixels, past: Past, lambda_index: int
+        self, pixels: Pixels, past: Past, lambda_index: int, drops: QualityMap | None = None
     ) -> tuple[FramePayload, Past] | None:
         """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload and the next frame's past.
 
-        None if the frame before is of no use for this one, as after a scene cut.
+        `drops` is the frame's quality map, where `past` has one too.  None if the frame before
+        is of no use for this one, as after a scene cut.
         """
         height, width = pixels.shape[:2]
         source = shared_tensor(pixels)
@@ -121,21 +130,23 @@ class InterFrameCodec:
             residual = model.residual(x, prediction)
             if not model.helps(residual, prediction, lambda_index):
                 return None
-            y, z = model.analyse(residual, prediction, lambda_index, self.block)
+            lowered = None if drops is None else torch.from_numpy(drops)
+            y, z = model.analyse(residual, prediction, lambda_index, self.block, lowered)
             quantise = Quantise(y, z, self.dead_zone)
             seen = model.past(past.reference, motion)
             size = (y.shape[2], y.shape[3])
             integers = walk(model.entropy, size, lambda_index, quantise, self.block, seen)
-            x_hat = self._synthesise(integers, prediction, lambda_index)
+            x_hat = self._synthesise(integers, prediction, lambda_index, lowered)
             skips = model.choose_skips(x, prediction, x_hat, lambda_index, self.block)
             decoded = model.shown(x_hat, prediction, skips, height, width)
         field = MotionField(*size, past.activity)
-        steps = field.encode(motion[0].cpu().numpy(), self.motion_tables)
+        steps = [] if drops is None else encode_quality_map(drops, self.tables, past.drops)
+        steps += field.encode(motion[0].cpu().numpy(), self.motion_tables)
         skip_map = skips[0, 0].cpu().numpy()
         steps += encode_skips(skip_map, past.skips, self.skip_tables)
         steps += [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
         payload = FramePayload(symbols_crc(step[0] for step in steps), encode_steps(steps))
-        reached = Past(Reference(decoded, integers, intra=False), field.activity, skip_map)
+        reached = Past(Reference(decoded, integers, intra=False), field.activity, skip_map, drops)
         return payload, reached
 
     def decode(
@@ -145,8 +156,12 @@ class InterFrameCodec:
         model = self.model
         decoder = SymbolDecoder(payload.coded, self.tables)
         size = model.latent_size(height, width)
+        drops, symbols = None, list[npt.NDArray[np.int32]]()
+        if past.drops is not None:
+            cells = past.drops.shape
+            drops, symbols = decode_quality_map(decoder, cells, self.tables, past.drops)
         field = MotionField(*size, past.activity)
-        symbols = field.decode(decoder, self.motion_tables)
+        symbols += field.decode(decoder, self.motion_tables)
         skip_map, more = decode_skips(decoder, size, past.skips, self.skip_tables)
         symbols += more
         dequantise = Dequantise(decoder, model.device, symbols)
@@ -156,11 +171,14 @@ class InterFrameCodec:
             integers = walk(model.entropy, size, lambda_index, dequantise, self.block, seen)
             dequantise.finish(payload.symbols_crc)
             prediction = model.predict(model.padded(past.reference.pixels), motion)
-            x_hat = self._synthesise(integers, prediction, lambda_index)
+            lowered = None if drops is None else torch.from_numpy(drops)
+            x_hat = self._synthesise(integers, prediction, lambda_index, lowered)
             skips = torch.from_numpy(skip_map)[None, None].to(model.device)
             decoded = model.shown(x_hat, prediction, skips, height, width)
-        return Past(Reference(decoded, integers, intra=False), field.activity, skip_map)
+        return Past(Reference(decoded, integers, intra=False), field.activity, skip_map, drops)
 
-    def _synthesise(self, integers: Tensor, prediction: Prediction, lambda_index: int) -> Tensor:
-        y_hat = self.model.dequantise(integers, lambda_index, self.block)
+    def _synthesise(
+        self, integers: Tensor, prediction: Prediction, lambda_index: int, drops: Tensor | None
+    ) -> Tensor:
+        y_hat = self.model.dequantise(integers, lambda_index, self.block, drops)
         return self.model.synthesise(y_hat, prediction)

@@ -10,7 +10,8 @@ Which frames are coded alone and which from the one before is a frame coder's ow
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -18,10 +19,17 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from wavenetmv.bitstream import NO_INTER, CodedFrame, PacketKind, StreamHeader, VideoHeader
+from wavenetmv.bitstream import (
+    NO_INTER,
+    CodedFrame,
+    PacketKind,
+    QualityMap,
+    StreamHeader,
+    VideoHeader,
+)
 from wavenetmv.codec import PictureCodec, checked_index
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
-from wavenetmv.frame_codec import FrameCodec, Latents
+from wavenetmv.frame_codec import Focus, FrameCodec, Latents
 from wavenetmv.inter_codec import InterFrameCodec, Past
 from wavenetmv.metrics import psnr
 from wavenetmv.models.registry import WeightsInfo
@@ -40,6 +48,7 @@ from wavenetmv.types import (
 # quality; what machines saw of an intra frame, they find again in the frames after it.
 _MOST_INTRA_BONUS = 0.7
 _MOST_INTRA_BONUS_FOR_MACHINES = 1.3
+_LOOK_EVERY = 4  # frames: what a head looks at moves slowly, and a look takes as long as a frame
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -101,22 +110,55 @@ class FrameCoder(Protocol):
         """
 
 
-class IntraCoder:
-    """Every frame alone, as pictures are coded, at one lambda."""
+class Looks:
+    """Quality maps of a video: the head looks at every so many frames, others keep its map."""
 
-    def __init__(self, frames: FrameCodec, height: int, width: int, lambda_index: int) -> None:
+    def __init__(self, frames: FrameCodec, focus: Focus) -> None:
+        self._frames, self._focus = frames, focus
+        self._count = 0
+        self._map: QualityMap | None = None
+
+    def at(self, pixels: Pixels) -> QualityMap:
+        """The map of the next frame, uint8 [H, W, 3]."""
+        if self._map is None or self._count % _LOOK_EVERY == 0:
+            self._map = self._frames.quality_map(pixels, self._focus)
+        self._count += 1
+        return self._map
+
+
+class IntraCoder:
+    """Every frame alone, as pictures are coded, at one lambda.
+
+    quality_map  frames begin with one
+    looks        where it comes from when encoding
+    """
+
+    def __init__(
+        self,
+        frames: FrameCodec,
+        height: int,
+        width: int,
+        lambda_index: int,
+        *,
+        quality_map: bool = False,
+        looks: Looks | None = None,
+    ) -> None:
         self._frames = frames
         self._size = (height, width)
         self._lambda_index = lambda_index
+        self._quality_map, self._looks = quality_map, looks
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
-        payload, _ = self._frames.encode(pixels, self._lambda_index)
+        drops = self._looks.at(pixels) if self._looks else None
+        payload, _ = self._frames.encode(pixels, self._lambda_index, _always(drops))
         return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
         if frame.kind is not PacketKind.INTRA:
             raise CorruptStream("an INTER frame in a stream that has none")
-        latents = self._frames.decode_latents(frame.payload, *self._size, frame.lambda_index)
+        latents = self._frames.decode_latents(
+            frame.payload, *self._size, frame.lambda_index, quality_map=self._quality_map
+        )
         return DecodedFrame(self._frames, self._size, frame.lambda_index, latents)
 
 
@@ -126,6 +168,7 @@ class GroupCoder:
     gop    frames of a group, at most; a frame that the one before does not help, as after a
            scene cut, begins a new group too. None when decoding: the stream decides.
     bonus  steps of lambda that intra frames get more, `intra_bonus`
+    quality_map, looks  as for `IntraCoder`
     """
 
     def __init__(
@@ -137,6 +180,9 @@ class GroupCoder:
         lambda_index: int,
         gop: int | None = None,
         bonus: int = 0,
+        *,
+        quality_map: bool = False,
+        looks: Looks | None = None,
     ) -> None:
         if frames.model.config.M != inter.model.config.M:
             raise CheckpointError("the weights of inter frames are for other picture weights")
@@ -148,17 +194,19 @@ class GroupCoder:
         self._past: Past | None = None
         self._since_intra = 0
         self._hold = QualityHold()
+        self._quality_map, self._looks = quality_map, looks
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
+        drops = self._looks.at(pixels) if self._looks else None
         if self._past is not None and self._since_intra != self._gop:
             index = min(self._lambda_index + self._hold.steps, LAMBDA_INDEX_MAX)
-            found = self._inter.encode(pixels, self._past, index)
+            found = self._inter.encode(pixels, self._past, index, drops)
             if found is not None:
                 payload, self._past = found
                 self._since_intra += 1
                 self._hold.saw(psnr(pixels, self._past.pixels))
                 return CodedFrame(PacketKind.INTER, time, index, payload)
-        payload, latents = self._frames.encode(pixels, self._intra_index)
+        payload, latents = self._frames.encode(pixels, self._intra_index, _always(drops))
         self._past = self._past_of(latents, self._intra_index)
         self._since_intra, self._hold = 1, QualityHold()
         return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
@@ -167,7 +215,9 @@ class GroupCoder:
         past, self._past = self._past, None  # of no use to the next frame if this one fails
         latents = None
         if frame.kind is PacketKind.INTRA:
-            latents = self._frames.decode_latents(frame.payload, *self._size, frame.lambda_index)
+            latents = self._frames.decode_latents(
+                frame.payload, *self._size, frame.lambda_index, quality_map=self._quality_map
+            )
             past = self._past_of(latents, frame.lambda_index)
         elif past is None:
             raise CorruptStream("an INTER frame without the frame before it")
@@ -178,7 +228,11 @@ class GroupCoder:
 
     def _past_of(self, latents: Latents, lambda_index: int) -> Past:
         y_hat = self._frames.dequantise(latents, lambda_index)
-        return Past.of_intra(self._frames.synthesise(y_hat, *self._size), latents.integers)
+        return Past.of_intra(self._frames.synthesise(y_hat, *self._size), latents)
+
+
+def _always(drops: QualityMap | None) -> Focus | None:
+    return None if drops is None else lambda y_hat, steps: drops
 
 
 def intra_bonus(gop: int, profile: Profile) -> int:
@@ -197,9 +251,9 @@ class VideoEncoder:
 
     Of `info` the header keeps size, rates, time base, pixel aspect, matrix and range. `lmbda`
     and `profile` are as for `PictureCodec.encode`. At least every `gop`-th frame is an intra
-    frame, from which decoding can start; 1: all are; None: as `choose_group` says. Raises
-    UsageFault for what cannot be coded, CheckpointError when there are no weights of inter
-    frames.
+    frame, from which decoding can start; 1: all are; None: as `choose_group` says. `focus` gives
+    for the profile that is chosen what `PictureCodec.encode` takes. Raises UsageFault for what
+    cannot be coded, CheckpointError when there are no weights of inter frames.
     """
 
     def __init__(
@@ -209,6 +263,7 @@ class VideoEncoder:
         lmbda: float = LAMBDA_DEFAULT,
         profile: Profile | None = None,
         gop: int | None = None,
+        focus: Callable[[Profile], Focus | None] | None = None,
     ) -> None:
         if gop is not None and gop < 1:
             raise UsageFault(f"gop must be at least 1, got {gop}")
@@ -217,14 +272,18 @@ class VideoEncoder:
         frames, profile = codec.frames_for(profile)
         size = (info.height, info.width)
         inter_hash = NO_INTER
-        self._coder: FrameCoder = IntraCoder(frames, *size, index)
+        focus_here = focus(profile) if focus else None
+        looks = Looks(frames, focus_here) if focus_here else None
+        self._coder: FrameCoder = IntraCoder(frames, *size, index, looks=looks)
         if gop > 1:
             inter, inter_info = codec.inter_frames_for(profile)
             inter_hash = inter_info.stream_hash
             bonus = intra_bonus(gop, profile)
-            self._coder = GroupCoder(frames, inter, *size, index, gop, bonus)
+            self._coder = GroupCoder(frames, inter, *size, index, gop, bonus, looks=looks)
         self.gop = gop
-        self.header = _header(codec.weights, info, index, profile, inter_hash)
+        self.header = replace(
+            _header(codec.weights, info, index, profile, inter_hash), quality_map=looks is not None
+        )
         self._tick = info.tick
 
     def encode(self, frame: VideoFrame) -> CodedFrame:
@@ -246,10 +305,11 @@ class VideoDecoder:
         frames = codec.frames_of(header)
         size, index = (header.height, header.width), header.lambda_index
         self._tick = video.tick
-        self._coder: FrameCoder = IntraCoder(frames, *size, index)
+        mapped = header.quality_map
+        self._coder: FrameCoder = IntraCoder(frames, *size, index, quality_map=mapped)
         if video.has_inter:
             inter = codec.inter_frames_of(header)
-            self._coder = GroupCoder(frames, inter, *size, index)
+            self._coder = GroupCoder(frames, inter, *size, index, quality_map=mapped)
 
     def decode(self, frame: CodedFrame) -> VideoFrame:
         """The next frame, as `read` gives it, in pixels."""

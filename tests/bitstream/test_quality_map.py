@@ -28,15 +28,17 @@ def smooth_map(h, w):
 
 @pytest.mark.parametrize("shape", [(2, 2), (2, 10), (10, 2), (15, 20)])
 @pytest.mark.parametrize("kind", ["random", "smooth", "constant"])
-def test_round_trip(shape, kind):
+@pytest.mark.parametrize("later", [False, True])
+def test_round_trip(shape, kind, later):
+    previous = smooth_map(*shape)[::-1] if later else None
     drops = {
         "random": np.random.default_rng(0).integers(0, DROP_MAX + 1, shape).astype(np.uint8),
         "smooth": smooth_map(*shape),
         "constant": np.full(shape, DROP_MAX, np.uint8),
     }[kind]
-    steps = encode_quality_map(drops, TABLES)
+    steps = encode_quality_map(drops, TABLES, previous)
     decoder = SymbolDecoder(encode_steps(steps), TABLES)
-    found, symbols = decode_quality_map(decoder, shape, TABLES)
+    found, symbols = decode_quality_map(decoder, shape, TABLES, previous)
     decoder.finish()
     assert np.array_equal(found, drops)
     assert all(np.array_equal(a[0], b) for a, b in zip(steps, symbols, strict=True))
@@ -51,6 +53,21 @@ def test_predictions_and_tables_by_hand():
     # (0, 0), then (0, 1), then (0, 2) and (1, 0), then (1, 1), then (1, 2)
     assert symbols == [[2], [0], [1, 0], [-2], [9 - 3]]
     assert indexes == [[16], [16], [16, 16], [20], [27]]
+
+
+def test_changes_by_hand():
+    previous = np.array([[2, 2, 3], [2, 0, 9]], np.uint8)
+    drops = np.array([[2, 3, 3], [2, 0, 7]], np.uint8)
+    steps = encode_quality_map(drops, TABLES, previous)
+    assert [step.tolist() for step, _, _ in steps] == [[0], [1], [0, 0], [0], [-2]]
+    # (0, 2) has the change of (0, 1) for all three neighbours; (1, 0) and (1, 1) for one.
+    assert [index.tolist() for _, index, _ in steps] == [[4], [4], [24, 16], [16], [4]]
+
+
+def test_a_map_that_stays_costs_next_to_nothing():
+    drops = smooth_map(8, 14)
+    bits = sum(ideal_bits(*step) for step in encode_quality_map(drops, TABLES, drops))
+    assert bits < 4
 
 
 def test_a_smooth_map_costs_little():

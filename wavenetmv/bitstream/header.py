@@ -55,7 +55,7 @@ class StreamHeader:
     alpha: bool = False
     profile: Profile = Profile.NEUTRAL
     video: VideoHeader | None = None
-    quality_map: bool = False  # the frame begins with one, bitstream/quality_map.py
+    quality_map: bool = False  # every frame begins with one, bitstream/quality_map.py
 
     def __post_init__(self) -> None:
         _check_range("width", self.width, 1, MAX_SIDE)
@@ -68,8 +68,6 @@ class StreamHeader:
             )
         if self.video and self.alpha:
             raise ValueError("a video must not have alpha")
-        if self.video and self.quality_map:
-            raise ValueError("a video must not have quality maps")
 
     @property
     def pixels(self) -> int:

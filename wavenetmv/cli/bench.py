@@ -35,9 +35,9 @@ Codecs = Annotated[
     str | None,
     typer.Option(
         show_default="all", metavar="A,B,...",
-        help="wmv, wmv-no-focus, wmv-human, jpeg, webp, jpeg2000, jpegxl, hevc, av1, avif, vvc, vtm,"
-        " bmshj2018, cheng2020; of video wmv, wmv-intra, wmv-human, wmv-human-intra, x264, x265,"
-        " svt-av1, vvc.",
+        help="wmv, wmv-no-focus, wmv-human, jpeg, webp, jpeg2000, jpegxl, hevc, av1, avif, vvc,"
+        " vtm, bmshj2018, cheng2020; of video wmv, wmv-intra, wmv-human, wmv-human-intra, x264,"
+        " x265, svt-av1, vvc.",
     ),
 ]  # fmt: skip
 Metrics = Annotated[

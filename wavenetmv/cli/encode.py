@@ -40,7 +40,7 @@ Focus = Annotated[
     bool | None,
     typer.Option(
         "--focus/--no-focus", show_default="focus for machines",
-        help="Spend fewer bits of pictures where detection would not feel it.",
+        help="Spend fewer bits where detection would not feel it.",
     ),
 ]  # fmt: skip
 Gop = Annotated[
@@ -110,6 +110,7 @@ def encode(
         codec,
         None if rate.has_target else rate.lmbda,
         wanted,
+        focus,
         gop,
         not no_audio,
         frame_rate,

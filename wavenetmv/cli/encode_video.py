@@ -27,6 +27,7 @@ class VideoJob:
     codec: Codec
     lmbda: float | None
     profile: Profile | None
+    focus: bool | None
     gop: int | None
     audio: bool
     rate: Fraction | None
@@ -52,6 +53,7 @@ class VideoJob:
                 force=self.force,
                 max_pixels=self.max_pixels,
                 on_frame=frames,
+                focus=lambda profile: self.codec.focus(profile, self.focus),
             )
         width, height = summary.info.width, summary.info.height
         input_bytes, stream_bytes = size_of(item.source), summary.stream_bytes

@@ -72,10 +72,10 @@ class Networks:
 
         `drops` as for `InferenceModel.quantisable`.
         """
-        gain = self._gain(self.gains.decoder, lambda_index, block, drops)
+        gain = self.gain(self.gains.decoder, lambda_index, block, drops)
         return (y_sixteenths * 2.0**-MEAN_BITS) * gain
 
-    def _gain(
+    def gain(
         self,
         gains: Callable[[Tensor, int], Tensor],
         lambda_index: int,
@@ -119,7 +119,7 @@ class InferenceModel(Networks):
 
         drops  uint8 [h / DROP_CELL, w / DROP_CELL]: so many half octaves less than lambda there
         """
-        y = y * self._gain(self.gains.encoder, lambda_index, block, drops)
+        y = y * self.gain(self.gains.encoder, lambda_index, block, drops)
         return y, self.h_a(self.cast(y)).float()
 
     @torch.inference_mode()

@@ -98,11 +98,16 @@ class InterInferenceModel(Networks):
 
     @torch.inference_mode()
     def analyse(
-        self, residual: Tensor, prediction: Prediction, lambda_index: int, block: int = 0
+        self,
+        residual: Tensor,
+        prediction: Prediction,
+        lambda_index: int,
+        block: int = 0,
+        drops: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """-> y [1, M, h, w] times the gain, and z, float32."""
+        """-> y [1, M, h, w] times the gain, and z, float32; drops as in inference.py."""
         y = self.g_a(self.cast(residual), self.cast(prediction.packet)).float()
-        y *= self.gains.encoder(self.position(lambda_index), block)
+        y = y * self.gain(self.gains.encoder, lambda_index, block, drops)
         return y, self.h_a(self.cast(y)).float()
 
     @torch.inference_mode()

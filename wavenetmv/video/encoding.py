@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,6 +28,7 @@ from wavenetmv.video.summary import Progress, VideoSummary
 
 if TYPE_CHECKING:
     from wavenetmv.codec import PictureCodec
+    from wavenetmv.frame_codec import Focus
     from wavenetmv.video_codec import VideoEncoder
 
 _DEPTH = 8  # packets waiting to be written
@@ -55,11 +56,12 @@ def encode_video(
     force: bool = False,
     max_pixels: int = MAX_PIXELS_DEFAULT,
     on_frame: Progress | None = None,
+    focus: Callable[[Profile], Focus | None] | None = None,
 ) -> VideoSummary:
     """Encode whatever `VideoReader` reads into the stream `target`; "-" is standard output.
 
     lmbda, profile  as for `PictureCodec.encode`
-    gop             as for `VideoEncoder`; None: its default, or 1, with a note, where there
+    gop, focus      as for `VideoEncoder`; gop None: its default, or 1, with a note, where there
                     are no weights of inter frames
     audio           copy it along, if `source` is the name of a file
     rate            of the frames, where they are pictures
@@ -76,7 +78,7 @@ def encode_video(
             # Not before the reader is sure that there is a video: the weights take a while.
             from wavenetmv.video_codec import VideoEncoder
 
-            encoder = VideoEncoder(codec, reader.info, lmbda, profile, gop)
+            encoder = VideoEncoder(codec, reader.info, lmbda, profile, gop, focus)
             work = _Work(reader.info, encoder, VideoStreamWriter(sink, encoder.header), on_frame)
             work.run(iter(reader))
         notes = [*reader.notes, *work.notes]

@@ -35,8 +35,6 @@ class WmvVideoCodec(WmvCodec):
     Raises CheckpointError, and UsageFault for people and weights of pictures with one profile.
     """
 
-    focus = False  # for pictures only
-
     def __init__(
         self, name: str, gop: int, weights: Path | None = None, inter_weights: Path | None = None
     ) -> None:
@@ -71,7 +69,9 @@ class WmvVideoCodec(WmvCodec):
     def encode(self, pixels: Pixels, setting: Setting) -> bytes:
         count, height, width = pixels.shape[:3]
         info = VideoInfo(width, height, RATE, frame_count=count, variable_rate=False)
-        encoder = VideoEncoder(self._codec, info, setting.value, self.profile, self._gop)
+        encoder = VideoEncoder(
+            self._codec, info, setting.value, self.profile, self._gop, lambda _: self._focus
+        )
         sink = io.BytesIO()
         writer = VideoStreamWriter(sink, encoder.header)
         for number, frame in enumerate(pixels):
