@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "bench": {
         *("errors", "types", "models", "bitstream", "io", "codec", "analysis", "metrics"),
         *("api", "training", "inspection", "labels", "video", "video_codec"),
-        *("video_analysis", "focus"),
+        *("video_analysis", "focus", "frame_codec"),
     },
     "api": {
         *("errors", "types", "bitstream", "io", "codec", "frame_codec", "analysis", "focus"),

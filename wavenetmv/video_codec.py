@@ -51,6 +51,8 @@ _MOST_INTRA_BONUS_FOR_MACHINES = 1.3
 _LOOK_EVERY = 4  # frames: what a head looks at moves slowly, and a look takes as long as a frame
 
 Pixels = npt.NDArray[np.uint8]
+# What `PictureCodec.encode` takes as focus, for the profile that a video is coded for.
+FocusFor = Callable[[Profile], Focus | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +265,7 @@ class VideoEncoder:
         lmbda: float = LAMBDA_DEFAULT,
         profile: Profile | None = None,
         gop: int | None = None,
-        focus: Callable[[Profile], Focus | None] | None = None,
+        focus: FocusFor | None = None,
     ) -> None:
         if gop is not None and gop < 1:
             raise UsageFault(f"gop must be at least 1, got {gop}")

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from wavenetmv.analysis import Analyzer
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.codec import PictureCodec
+from wavenetmv.focus import focus_of
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.boxes import STRIDES, find_objects
 from wavenetmv.models.yolox import corners
@@ -81,7 +82,8 @@ def main() -> None:
     arguments = parser.parse_args()
     codec = PictureCodec("cpu", weights=arguments.weights)
     pictures = load_folder(arguments.folder).values()
-    streams = [codec.encode(Picture(pixels), arguments.lmbda) for pixels in pictures]
+    focus = focus_of(Analyzer(codec), None)
+    streams = [codec.encode(Picture(pixels), arguments.lmbda, focus=focus) for pixels in pictures]
     tasks = tasks_of(codec, arguments.detector)
     for task in tasks.values():
         time_round(task, streams[:2])  # warm-up

@@ -24,6 +24,8 @@ from wavenetmv.analysis import Analyzer
 from wavenetmv.bench.classifiers import Classifier, centre, whole
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.codec import PictureCodec
+from wavenetmv.focus import focus_of
+from wavenetmv.frame_codec import Focus
 from wavenetmv.metrics import Pixels, bits_per_pixel
 from wavenetmv.models.heads import ClassificationHead
 from wavenetmv.models.registry import read_head_info
@@ -49,11 +51,12 @@ def measure(
     classifier: Classifier,
     pictures: dict[str, Pixels],
     lmbda: float,
+    focus: Focus | None = None,
 ) -> list[Row]:
     """Code every picture and ask everyone what it shows."""
     rows = []
     for name, pixels in pictures.items():
-        data = codec.encode(Picture(pixels), lmbda)
+        data = codec.encode(Picture(pixels), lmbda, focus=focus)
         decoded = codec.decode(data).pixels
         height, width = pixels.shape[:2]
         rows.append(
@@ -96,6 +99,7 @@ def main() -> None:
     parser.add_argument("--lambda", dest="lmbda", type=float, default=LAMBDA_DEFAULT)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--head", type=Path)
+    parser.add_argument("--no-focus", action="store_true", help="as of `wmv encode`")
     parser.add_argument("--limit", type=int, help="only the first pictures of each folder")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -103,10 +107,11 @@ def main() -> None:
     codec = PictureCodec(weights=arguments.weights)
     head = read_head_info(arguments.head) if arguments.head else None
     analyzer = Analyzer(codec, ClassificationHead.task, head)
+    focus = focus_of(Analyzer(codec), None, False if arguments.no_focus else None)
     rows = {}
     for folder in arguments.folders:
         pictures = dict(list(load_folder(folder).items())[: arguments.limit])
-        rows[str(folder)] = measure(codec, analyzer, classifier, pictures, arguments.lmbda)
+        rows[str(folder)] = measure(codec, analyzer, classifier, pictures, arguments.lmbda, focus)
         report(str(folder), rows[str(folder)])
     if arguments.json:
         named = {folder: [asdict(row) for row in each] for folder, each in rows.items()}

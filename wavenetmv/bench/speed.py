@@ -19,20 +19,24 @@ from typing import Any
 import numpy as np
 import torch
 
+from wavenetmv.analysis import Analyzer
 from wavenetmv.bench.codecs.pillow import WEBP
 from wavenetmv.bench.pictures import load_folder
 from wavenetmv.codec import PictureCodec
+from wavenetmv.focus import focus_of
 from wavenetmv.metrics import Pixels
 from wavenetmv.types import Picture
 
 Coder = tuple[str, Callable[[Pixels], Any], Callable[[Any], Any]]
 
 
-def wmv_coder(lmbda: float) -> Coder:
+def wmv_coder(lmbda: float, wanted: bool | None = None) -> Coder:
+    """`wanted`: False for what `wmv encode --no-focus` does."""
     codec = PictureCodec("cpu")
+    focus = focus_of(Analyzer(codec), None, wanted)
     return (
-        f"wmv lambda {lmbda:g}",
-        lambda pixels: codec.encode(Picture(pixels), lmbda),
+        f"wmv lambda {lmbda:g}{' --no-focus' if wanted is False else ''}",
+        lambda pixels: codec.encode(Picture(pixels), lmbda, focus=focus),
         lambda data: codec.decode(data),
     )
 
@@ -86,7 +90,7 @@ def main() -> None:
     parser.add_argument("--lambda", dest="lmbda", type=float, default=512)
     arguments = parser.parse_args()
     pictures = list(load_folder(arguments.folder).values())
-    coders = [wmv_coder(arguments.lmbda), webp_coder(75)]
+    coders = [wmv_coder(arguments.lmbda), wmv_coder(arguments.lmbda, False), webp_coder(75)]
     if (hyperprior := hyperprior_coder()) is None:
         print("compressai is not installed: left out")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,8 +28,7 @@ from wavenetmv.video.summary import Progress, VideoSummary
 
 if TYPE_CHECKING:
     from wavenetmv.codec import PictureCodec
-    from wavenetmv.frame_codec import Focus
-    from wavenetmv.video_codec import VideoEncoder
+    from wavenetmv.video_codec import FocusFor, VideoEncoder
 
 _DEPTH = 8  # packets waiting to be written
 
@@ -56,7 +55,7 @@ def encode_video(
     force: bool = False,
     max_pixels: int = MAX_PIXELS_DEFAULT,
     on_frame: Progress | None = None,
-    focus: Callable[[Profile], Focus | None] | None = None,
+    focus: FocusFor | None = None,
 ) -> VideoSummary:
     """Encode whatever `VideoReader` reads into the stream `target`; "-" is standard output.
 
