@@ -88,7 +88,7 @@ def prepare(request: Request) -> Prepared:
 
 
 def _default_anchor(codecs: Sequence[str], video: bool) -> str:
-    others = [name for name in codecs if name != "wmv"] or codecs
+    others = [name for name in codecs if not name.startswith("wmv")] or codecs
     usual = "x264" if video else "vvc"
     return usual if usual in others else others[0]
 

@@ -18,7 +18,7 @@ _DRAWS = 1  # of signs
 _SEED = 1
 _BOX_WEIGHT = 0.3  # of a box's place and log size in strides, where a score counts 1
 # Larger pictures go in tiles: the gradients of a pass take 0.5 GB per megapixel.
-_TILE, _HALO = 96, 16  # latents
+_TILE, _HALO = 64, 8  # latents
 
 
 def sensitivity(head: DetectionHead, y_hat: Tensor, steps: Tensor) -> Tensor:
