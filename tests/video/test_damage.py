@@ -156,7 +156,7 @@ def chained(data, monkeypatch):
     header = read_header(StreamReader(io.BytesIO(data)))
     video = replace(header.video, inter_hash=b"8 bytes!")
     monkeypatch.setattr(PictureCodec, "inter_frames_of", lambda *_: None)
-    monkeypatch.setattr(video_codec, "GroupCoder", lambda *_: Chain())
+    monkeypatch.setattr(video_codec, "GroupCoder", lambda *_, **__: Chain())
 
     def build(bad=()):
         sink = io.BytesIO()
