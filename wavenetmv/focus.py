@@ -51,10 +51,13 @@ def focus_of(
     """
     if wanted is None:
         _, profile = analyzer.codec.frames_for(profile)
-        wanted_here = profile is Profile.MACHINE
-    else:
-        wanted_here = wanted
-    head = analyzer.encoding_head() if wanted_here else None
-    if head is None and wanted:
+        if profile is not Profile.MACHINE:
+            return None
+    elif not wanted:
+        return None
+    head = analyzer.encoding_head()
+    if head is not None:
+        return ObjectFocus(cast(DetectionHead, head))
+    if wanted:
         raise UsageFault(f"weights {analyzer.codec.weights.name} have no head to focus with")
-    return ObjectFocus(cast(DetectionHead, head)) if head is not None else None
+    return None
