@@ -14,7 +14,6 @@ from torch import Tensor
 
 from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
 
-_DRAWS = 1  # of signs
 _SEED = 1
 _BOX_WEIGHT = 0.3  # of a box's place and log size in strides, where a score counts 1
 # Larger pictures go in tiles: the gradients of a pass take 0.5 GB per megapixel.
@@ -51,14 +50,11 @@ def _of_tile(head: DetectionHead, y_hat: Tensor, steps: Tensor, signs: torch.Gen
         raw = head(y.to(dtype), (LATENT_STRIDE * y.shape[2], LATENT_STRIDE * y.shape[3])).float()
         scores = raw[..., 4:5] * raw[..., 5:]
         weight = scores.detach()
-        total = torch.zeros(y.shape[2:])
-        for draw in range(_DRAWS):
-            answers = (scores * weight.sqrt() * _signs(scores, signs)).sum()
-            places = raw[..., :4] * weight.amax(-1, keepdim=True) * _signs(raw[..., :4], signs)
-            answers = answers + _BOX_WEIGHT * places.sum()
-            (gradient,) = torch.autograd.grad(answers, y, retain_graph=draw + 1 < _DRAWS)
-            total += (gradient * steps.clone()).square().sum((0, 1)).cpu()
-    return F.avg_pool2d(total[None], 3, 1, 1, count_include_pad=False)[0] / _DRAWS
+        answers = (scores * weight.sqrt() * _signs(scores, signs)).sum()
+        places = raw[..., :4] * weight.amax(-1, keepdim=True) * _signs(raw[..., :4], signs)
+        (gradient,) = torch.autograd.grad(answers + _BOX_WEIGHT * places.sum(), y)
+        cost = (gradient * steps.clone()).square().sum((0, 1)).cpu()
+    return F.avg_pool2d(cost[None], 3, 1, 1, count_include_pad=False)[0]
 
 
 def _signs(like: Tensor, generator: torch.Generator) -> Tensor:
