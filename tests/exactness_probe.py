@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import torch
 
-from wavenetmv.bitstream import ScaleTables, encode_symbols
+from wavenetmv.bitstream import ScaleTables, encode_steps
 from wavenetmv.models.checkpoints import load_weights
 from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.models.registry import default_weights
@@ -37,8 +37,8 @@ def main(threads: int, layout: torch.memory_format, onednn: bool) -> None:
         z = np.round(rng.normal(size=(1, model.config.N, h // 4, w // 4)) * 2)
         quantise = Quantise(*(torch.from_numpy(part).float() for part in (y, z)))
         sixteenths = walk(entropy, (h, w), lambda_index, quantise)
-        steps = [(symbols.numpy(), indexes.numpy()) for symbols, indexes in quantise.coded]
-        digest.update(encode_symbols(steps, tables))
+        steps = [(symbols.numpy(), indexes.numpy(), tables) for symbols, indexes in quantise.coded]
+        digest.update(encode_steps(steps))
         digest.update(sixteenths.to(torch.int32).contiguous().numpy().tobytes())
     print(digest.hexdigest())
 

@@ -38,21 +38,32 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
 
 
-def test_golden_stream_decodes_to_the_stored_integers(codec):
-    expected = np.frombuffer((VECTORS / "codec_sixteenths.bin").read_bytes(), "<i4")
-    latents = codec.decode_integers(GOLDEN)
+# What they decode to floats from: integers of one gain, and of one for each place.
+golden_streams = pytest.mark.parametrize("name", ["codec", "codec_mapped"])
+
+
+def golden(name, kind):
+    return (VECTORS / f"{name}_{kind}").read_bytes()
+
+
+@golden_streams
+def test_golden_streams_decode_to_the_stored_integers(codec, name):
+    expected = np.frombuffer(golden(name, "sixteenths.bin"), "<i4")
+    latents = codec.decode_integers(golden(name, "picture.wmv"))
     assert latents.shape == (16, 8, 8)
     assert np.array_equal(latents.ravel(), expected)
 
 
+@golden_streams
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_golden_stream_decodes_to_the_stored_pixels_within_bounds(precision):
-    stored = np.frombuffer((VECTORS / "codec_pixels.bin").read_bytes(), np.uint8)
+def test_golden_streams_decode_to_the_stored_pixels_within_bounds(name, precision):
+    stored = np.frombuffer(golden(name, "pixels.bin"), np.uint8)
     expected = stored.reshape(PIXELS.shape).astype(int)
     codec = PictureCodec("cpu", weights=WEIGHTS, precision=precision)
-    integers = np.frombuffer((VECTORS / "codec_sixteenths.bin").read_bytes(), "<i4")
-    assert np.array_equal(codec.decode_integers(GOLDEN).ravel(), integers)
-    decoded = codec.decode(GOLDEN).pixels
+    data = golden(name, "picture.wmv")
+    integers = np.frombuffer(golden(name, "sixteenths.bin"), "<i4")
+    assert np.array_equal(codec.decode_integers(data).ravel(), integers)
+    decoded = codec.decode(data).pixels
     error = np.abs(decoded - expected)
     assert error.max() <= (1 if precision == "float32" else 12)
     assert np.sqrt(np.mean(error**2)) < (0.05 if precision == "float32" else 2.0)

@@ -18,7 +18,7 @@ from wavenetmv.errors import CheckpointError, UsageFault, WmvError
 from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.head_checkpoints import load_head
 from wavenetmv.models.heads import Head, head_class
-from wavenetmv.models.registry import HeadInfo, find_head, list_heads, read_head_info
+from wavenetmv.models.registry import HeadInfo, find_head, fitting_head, list_heads, read_head_info
 from wavenetmv.types import MAX_PIXELS_DEFAULT, Finding
 
 
@@ -102,11 +102,9 @@ class Analyzer:
 
         Raises CheckpointError if the weights are missing or its file is damaged.
         """
-        wanted = (self.task, self._codec.weights.stream_hash.hex())
-        for info in (self._own,) if self._own else list_heads():
-            if (info.task, info.codec_hash) == wanted:
-                return self._load(info)
-        return None
+        among = [self._own] if self._own else list_heads()
+        info = fitting_head(among, self.task, self._codec.weights.stream_hash)
+        return self._load(info) if info else None
 
     def _fitting(self, weights_hash: bytes) -> HeadInfo:
         """The head for streams of these weights: another would read noise."""

@@ -45,7 +45,7 @@ class Latents:
     """
 
     integers: Tensor
-    drops: Tensor | None = None
+    drops: QualityMap | None = None
 
 
 # y_hat [1, M, h, w] of a picture, not rounded, and the steps of a quantiser [1, M, 1, 1] in its
@@ -94,7 +94,7 @@ class FrameCodec:
             quantise = Quantise(y, z, self.dead_zone)
             size = (y.shape[2], y.shape[3])
             integers = walk(self.model.entropy, size, lambda_index, quantise, self.block)
-        steps = [] if drops is None else encode_quality_map(drops.numpy(), self.tables)
+        steps = [] if drops is None else encode_quality_map(drops, self.tables)
         steps += [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
         crc = symbols_crc(step[0] for step in steps)
         return FramePayload(crc, encode_steps(steps)), Latents(integers, drops)
@@ -102,14 +102,14 @@ class FrameCodec:
     def quality_map(self, pixels: npt.NDArray[np.uint8], focus: Focus) -> QualityMap:
         """What `encode` would begin with."""
         with enough_memory(pixels.shape[0], pixels.shape[1]):
-            return self._drops(self.model.latents(shared_tensor(pixels)), focus).numpy()
+            return self._drops(self.model.latents(shared_tensor(pixels)), focus)
 
-    def _drops(self, latents: Tensor, focus: Focus) -> Tensor:
+    def _drops(self, latents: Tensor, focus: Focus) -> QualityMap:
         """The map for latents without gain: heads see them at the highest lambda."""
         model = self.model
         seen = model.unrounded(latents, LAMBDA_INDEX_MAX, self.block)
         steps = model.step_sizes(_FOCUS_INDEX, self.block)
-        return torch.from_numpy(focus(seen, steps))
+        return focus(seen, steps)
 
     def decode_latents(
         self,
@@ -129,8 +129,7 @@ class FrameCodec:
         drops, symbols = None, list[np.ndarray]()
         if quality_map:
             cells = (size[0] // DROP_CELL, size[1] // DROP_CELL)
-            found, symbols = decode_quality_map(decoder, cells, self.tables)
-            drops = torch.from_numpy(found)
+            drops, symbols = decode_quality_map(decoder, cells, self.tables)
         dequantise = Dequantise(decoder, self.model.device, symbols)
         with enough_memory(height, width):
             integers = walk(self.model.entropy, size, lambda_index, dequantise, self.block)

@@ -61,9 +61,8 @@ class Past:
     @classmethod
     def of_intra(cls, pixels: Pixels, latents: Latents) -> Past:
         """After an intra frame: decoded pixels uint8 [H, W, 3] and what it was decoded from."""
-        drops = None if latents.drops is None else latents.drops.numpy()
         reference = Reference(shared_tensor(pixels), latents.integers, intra=True)
-        return cls(reference, drops=drops)
+        return cls(reference, drops=latents.drops)
 
     @property
     def pixels(self) -> Pixels:
@@ -130,13 +129,12 @@ class InterFrameCodec:
             residual = model.residual(x, prediction)
             if not model.helps(residual, prediction, lambda_index):
                 return None
-            lowered = None if drops is None else torch.from_numpy(drops)
-            y, z = model.analyse(residual, prediction, lambda_index, self.block, lowered)
+            y, z = model.analyse(residual, prediction, lambda_index, self.block, drops)
             quantise = Quantise(y, z, self.dead_zone)
             seen = model.past(past.reference, motion)
             size = (y.shape[2], y.shape[3])
             integers = walk(model.entropy, size, lambda_index, quantise, self.block, seen)
-            x_hat = self._synthesise(integers, prediction, lambda_index, lowered)
+            x_hat = self._synthesise(integers, prediction, lambda_index, drops)
             skips = model.choose_skips(x, prediction, x_hat, lambda_index, self.block)
             decoded = model.shown(x_hat, prediction, skips, height, width)
         field = MotionField(*size, past.activity)
@@ -171,14 +169,17 @@ class InterFrameCodec:
             integers = walk(model.entropy, size, lambda_index, dequantise, self.block, seen)
             dequantise.finish(payload.symbols_crc)
             prediction = model.predict(model.padded(past.reference.pixels), motion)
-            lowered = None if drops is None else torch.from_numpy(drops)
-            x_hat = self._synthesise(integers, prediction, lambda_index, lowered)
+            x_hat = self._synthesise(integers, prediction, lambda_index, drops)
             skips = torch.from_numpy(skip_map)[None, None].to(model.device)
             decoded = model.shown(x_hat, prediction, skips, height, width)
         return Past(Reference(decoded, integers, intra=False), field.activity, skip_map, drops)
 
     def _synthesise(
-        self, integers: Tensor, prediction: Prediction, lambda_index: int, drops: Tensor | None
+        self,
+        integers: Tensor,
+        prediction: Prediction,
+        lambda_index: int,
+        drops: QualityMap | None,
     ) -> Tensor:
         y_hat = self.model.dequantise(integers, lambda_index, self.block, drops)
         return self.model.synthesise(y_hat, prediction)

@@ -120,12 +120,21 @@ class Looks:
         self._count = 0
         self._map: QualityMap | None = None
 
-    def at(self, pixels: Pixels) -> QualityMap:
-        """The map of the next frame, uint8 [H, W, 3]."""
-        if self._map is None or self._count % _LOOK_EVERY == 0:
-            self._map = self._frames.quality_map(pixels, self._focus)
+    def begin(self) -> None:
+        """Every frame begins with it."""
+        if self._count % _LOOK_EVERY == 0:
+            self._map = None
         self._count += 1
+
+    def __call__(self, y_hat: Tensor, steps: Tensor) -> QualityMap:
+        """The frame's map, as `frame_codec.Focus`."""
+        if self._map is None:
+            self._map = self._focus(y_hat, steps)
         return self._map
+
+    def at(self, pixels: Pixels) -> QualityMap:
+        """The frame's map, of its pixels uint8 [H, W, 3], where there are no latents of these."""
+        return self._frames.quality_map(pixels, self) if self._map is None else self._map
 
 
 class IntraCoder:
@@ -151,8 +160,9 @@ class IntraCoder:
         self._quality_map, self._looks = quality_map, looks
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
-        drops = self._looks.at(pixels) if self._looks else None
-        payload, _ = self._frames.encode(pixels, self._lambda_index, _always(drops))
+        if self._looks:
+            self._looks.begin()
+        payload, _ = self._frames.encode(pixels, self._lambda_index, self._looks)
         return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
@@ -199,16 +209,18 @@ class GroupCoder:
         self._quality_map, self._looks = quality_map, looks
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
-        drops = self._looks.at(pixels) if self._looks else None
+        if self._looks:
+            self._looks.begin()
         if self._past is not None and self._since_intra != self._gop:
             index = min(self._lambda_index + self._hold.steps, LAMBDA_INDEX_MAX)
+            drops = self._looks.at(pixels) if self._looks else None
             found = self._inter.encode(pixels, self._past, index, drops)
             if found is not None:
                 payload, self._past = found
                 self._since_intra += 1
                 self._hold.saw(psnr(pixels, self._past.pixels))
                 return CodedFrame(PacketKind.INTER, time, index, payload)
-        payload, latents = self._frames.encode(pixels, self._intra_index, _always(drops))
+        payload, latents = self._frames.encode(pixels, self._intra_index, self._looks)
         self._past = self._past_of(latents, self._intra_index)
         self._since_intra, self._hold = 1, QualityHold()
         return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
@@ -231,10 +243,6 @@ class GroupCoder:
     def _past_of(self, latents: Latents, lambda_index: int) -> Past:
         y_hat = self._frames.dequantise(latents, lambda_index)
         return Past.of_intra(self._frames.synthesise(y_hat, *self._size), latents)
-
-
-def _always(drops: QualityMap | None) -> Focus | None:
-    return None if drops is None else lambda y_hat, steps: drops
 
 
 def intra_bonus(gop: int, profile: Profile) -> int:

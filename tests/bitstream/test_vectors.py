@@ -14,6 +14,7 @@ from wavenetmv.bitstream import (
     SymbolDecoder,
     VideoStreamReader,
     decode_plane,
+    decode_quality_map,
     inspect,
     read_picture_stream,
 )
@@ -88,6 +89,17 @@ def test_symbols_decode():
     decoder = SymbolDecoder(stored("entropy_steps.bin"), tables)
     for symbols, indexes in regenerate.sample_steps():
         np.testing.assert_array_equal(decoder.decode(indexes), symbols)
+    decoder.finish()
+
+
+def test_quality_maps_decode():
+    arrays = np.load(VECTORS / "entropy_tables.npz")
+    tables = ScaleTables.from_arrays(arrays["radii"], arrays["frequencies"])
+    decoder = SymbolDecoder(stored("quality_maps.bin"), tables)
+    previous = None
+    for drops in regenerate.sample_maps():
+        previous, _ = decode_quality_map(decoder, drops.shape, tables, previous)
+        np.testing.assert_array_equal(previous, drops)
     decoder.finish()
 
 

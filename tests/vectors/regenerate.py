@@ -24,7 +24,7 @@ import numpy as np
 from wavenetmv import bitstream
 from wavenetmv.bitstream import planes
 from wavenetmv.models.registry import SEARCH_VARIABLE
-from wavenetmv.types import AudioTrack, ColourMode, Metadata, MetadataKind
+from wavenetmv.types import DROP_MAX, AudioTrack, ColourMode, Metadata, MetadataKind
 
 VECTORS = Path(__file__).parent
 
@@ -199,6 +199,14 @@ def sample_steps() -> list[tuple[np.ndarray, np.ndarray]]:
     return steps
 
 
+def sample_maps() -> tuple[np.ndarray, np.ndarray]:
+    """Quality maps [5, 7] of an intra frame and of the frame after it: a ramp, then moved."""
+    rows, columns = np.mgrid[:5, :7]
+    ramp = (rows * columns * 3 + columns) % (DROP_MAX + 1)
+    moved = np.where(columns < 4, ramp, np.minimum(ramp + rows, DROP_MAX))
+    return ramp.astype(np.uint8), moved.astype(np.uint8)
+
+
 def entropy_vectors() -> dict[str, bytes]:
     """entropy_tables.npz is input as well: once stored, it is not made anew."""
     tables_file = VECTORS / "entropy_tables.npz"
@@ -211,9 +219,14 @@ def entropy_vectors() -> dict[str, bytes]:
         packed = sink.getvalue()
     stored = np.load(io.BytesIO(packed))
     tables = bitstream.ScaleTables.from_arrays(stored["radii"], stored["frequencies"])
+    steps = [(symbols, indexes, tables) for symbols, indexes in sample_steps()]
+    first, second = sample_maps()
+    maps = bitstream.encode_quality_map(first, tables)
+    maps += bitstream.encode_quality_map(second, tables, first)
     return {
         "entropy_tables.npz": packed,
-        "entropy_steps.bin": bitstream.encode_symbols(sample_steps(), tables),
+        "entropy_steps.bin": bitstream.encode_steps(steps),
+        "quality_maps.bin": bitstream.encode_steps(maps),
     }
 
 
@@ -237,15 +250,22 @@ def codec_vectors() -> dict[str, bytes]:
 
     weights = next(VECTORS.glob("tiny-*.safetensors"), None) or save_tiny(VECTORS)
     codec = PictureCodec("cpu", weights=weights, precision="float32")
-    stored = VECTORS / "codec_picture.wmv"
-    data = stored.read_bytes() if stored.exists() else codec.encode(Picture(sample_pixels()), 1024)
-    with weights_folder(VECTORS):
-        latents, picture = codec.decode_integers(data), codec.decode(data)
-    return {
-        "codec_picture.wmv": data,
-        "codec_sixteenths.bin": latents.astype("<i4").tobytes(),
-        "codec_pixels.bin": picture.pixels.tobytes(),
-    }
+    drops = np.array([[0, 3], [DROP_MAX, 1]], np.uint8)
+    vectors = {}
+    for name, focus in (("codec", None), ("codec_mapped", lambda y_hat, steps: drops)):
+        stored = VECTORS / f"{name}_picture.wmv"
+        if stored.exists():
+            data = stored.read_bytes()
+        else:
+            data = codec.encode(Picture(sample_pixels()), 1024, focus=focus)
+        with weights_folder(VECTORS):
+            latents, picture = codec.decode_integers(data), codec.decode(data)
+        vectors |= {
+            stored.name: data,
+            f"{name}_sixteenths.bin": latents.astype("<i4").tobytes(),
+            f"{name}_pixels.bin": picture.pixels.tobytes(),
+        }
+    return vectors
 
 
 @contextmanager
@@ -272,7 +292,12 @@ BUILDERS: list[Callable[[], dict[str, bytes]]] = [
 
 # Deflate and LZMA2 encoders may find other bytes for the same data in another release.
 # Pixels may differ in the last bit from machine to machine.
-DECODE_ONLY = {"picture_deflated.wmv", "video_full.wmv", "codec_pixels.bin"} | {
+DECODE_ONLY = {
+    "picture_deflated.wmv",
+    "video_full.wmv",
+    "codec_pixels.bin",
+    "codec_mapped_pixels.bin",
+} | {
     f"plane_{coder}_{chosen.name.lower()}.bin"
     for coder in ("deflate", "lzma2")
     for chosen in planes.PlaneFilter

@@ -11,7 +11,6 @@ from wavenetmv.bitstream.entropy import (
     Step,
     SymbolDecoder,
     encode_steps,
-    encode_symbols,
     ideal_bits,
     symbols_crc,
 )
@@ -107,7 +106,6 @@ __all__ = [
     "encode_quality_map",
     "encode_skips",
     "encode_steps",
-    "encode_symbols",
     "fitted_tables",
     "gaussian_tables",
     "ideal_bits",

@@ -52,11 +52,6 @@ assert _MAX_CLASS + 1 < CODER_PRECISION_BITS
 Step = tuple[Symbols, Indexes, ScaleTables]
 
 
-def encode_symbols(steps: Sequence[tuple[Symbols, Indexes]], tables: ScaleTables) -> bytes:
-    """`encode_steps` where all steps use the same tables."""
-    return encode_steps([(symbols, indexes, tables) for symbols, indexes in steps])
-
-
 def encode_steps(steps: Sequence[Step]) -> bytes:
     """Code all steps into one byte string without trailing zeros.
 

@@ -27,7 +27,7 @@ class FramePayload:
     """One frame: the CRC of what must come out, and what the entropy decoder reads."""
 
     symbols_crc: int  # entropy.symbols_crc of the decoded integers
-    coded: bytes  # entropy.encode_symbols
+    coded: bytes  # entropy.encode_steps
 
 
 def pack_frame(frame: FramePayload) -> bytes:

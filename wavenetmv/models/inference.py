@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,6 +31,9 @@ from wavenetmv.types import (
 TILE_THRESHOLD = 6_000_000  # pixels
 TILE = 112  # latents a side, without overlap
 HALO = 16  # latents; the transforms reach 13 (tests/models/test_inference.py measures it)
+
+# uint8 [h / DROP_CELL, w / DROP_CELL]: so many half octaves less than lambda there.
+Drops = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,20 @@ class Networks:
         return 4 * -(-height // factor), 4 * -(-width // factor)
 
     @torch.inference_mode()
+    def quantisable(
+        self, y: Tensor, lambda_index: int, block: int = 0, drops: Drops | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What g_a gives, [1, M, h, w] -> y in quantiser steps, and z, float32."""
+        y = y * self.gain(self.gains.encoder, lambda_index, block, drops)
+        return y, self.h_a(self.cast(y)).float()
+
+    @torch.inference_mode()
     def dequantise(
-        self, y_sixteenths: Tensor, lambda_index: int, block: int = 0, drops: Tensor | None = None
+        self, y_sixteenths: Tensor, lambda_index: int, block: int = 0, drops: Drops | None = None
     ) -> Tensor:
         """Integers of `latents.walk` -> y_hat [1, M, h, w], the scale the transforms know.
 
-        `drops` as for `InferenceModel.quantisable`.
+        `drops` as for `quantisable`.
         """
         gain = self.gain(self.gains.decoder, lambda_index, block, drops)
         return (y_sixteenths * 2.0**-MEAN_BITS) * gain
@@ -80,15 +93,15 @@ class Networks:
         gains: Callable[[Tensor, int], Tensor],
         lambda_index: int,
         block: int,
-        drops: Tensor | None,
+        drops: Drops | None,
     ) -> Tensor:
         """[1, M, 1, 1], or [1, M, h, w] where `drops` differ from place to place."""
         if drops is None:
             return gains(self.position(lambda_index), block)
         below = DROP_STEPS * torch.arange(DROP_MAX + 1, device=self.device)
         table = gains((lambda_index - below) / LAMBDA_STEPS_PER_OCTAVE, block)[:, :, 0, 0]
-        wide = drops.long().repeat_interleave(DROP_CELL, 0).repeat_interleave(DROP_CELL, 1)
-        return table[wide.to(self.device)].permute(2, 0, 1)[None]
+        wide = drops.repeat(DROP_CELL, 0).repeat(DROP_CELL, 1)
+        return table[torch.from_numpy(wide).long().to(self.device)].permute(2, 0, 1)[None]
 
     def cast(self, x: Tensor) -> Tensor:
         """As the convolutions like it best: the layout is a tenth of their time on CPUs."""
@@ -110,17 +123,6 @@ class InferenceModel(Networks):
     def analyse(self, pixels: Tensor, lambda_index: int, block: int = 0) -> tuple[Tensor, Tensor]:
         """pixels uint8 [H, W, 3] -> y [1, M, h, w] times the gain, and z, float32."""
         return self.quantisable(self.latents(pixels), lambda_index, block)
-
-    @torch.inference_mode()
-    def quantisable(
-        self, y: Tensor, lambda_index: int, block: int = 0, drops: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """`latents` -> y [1, M, h, w] in quantiser steps, and z, float32.
-
-        drops  uint8 [h / DROP_CELL, w / DROP_CELL]: so many half octaves less than lambda there
-        """
-        y = y * self.gain(self.gains.encoder, lambda_index, block, drops)
-        return y, self.h_a(self.cast(y)).float()
 
     @torch.inference_mode()
     def unrounded(self, y: Tensor, lambda_index: int, block: int = 0) -> Tensor:

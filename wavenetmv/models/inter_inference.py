@@ -16,7 +16,7 @@ from torch import Tensor
 from wavenetmv.models import skip
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.exact import as_context
-from wavenetmv.models.inference import Networks
+from wavenetmv.models.inference import Drops, Networks
 from wavenetmv.models.motion import compensate, follow, price_of_a_bit, roughness
 from wavenetmv.types import index_to_lambda
 
@@ -103,12 +103,11 @@ class InterInferenceModel(Networks):
         prediction: Prediction,
         lambda_index: int,
         block: int = 0,
-        drops: Tensor | None = None,
+        drops: Drops | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """-> y [1, M, h, w] times the gain, and z, float32; drops as in inference.py."""
+        """-> y [1, M, h, w] times the gain, and z, float32; drops as for `quantisable`."""
         y = self.g_a(self.cast(residual), self.cast(prediction.packet)).float()
-        y = y * self.gain(self.gains.encoder, lambda_index, block, drops)
-        return y, self.h_a(self.cast(y)).float()
+        return self.quantisable(y, lambda_index, block, drops)
 
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, prediction: Prediction) -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -99,14 +100,19 @@ def _files() -> list[Path]:
 def find_head(task: str, codec_hash: bytes) -> HeadInfo:
     """The head of `task` for streams of these codec weights. Raises CheckpointError."""
     known = list_heads()
-    for info in known:
-        if (info.task, info.codec_hash) == (task, codec_hash.hex()):
-            return info
+    if found := fitting_head(known, task, codec_hash):
+        return found
     have = ", ".join(f"{info.task} for {info.codec_hash}" for info in known) or "none"
     raise CheckpointError(
         f"no head {task!r} for streams of weights {codec_hash.hex()}; found: {have}; "
         f"put its file into a folder of ${SEARCH_VARIABLE}"
     )
+
+
+def fitting_head(heads: Iterable[HeadInfo], task: str, codec_hash: bytes) -> HeadInfo | None:
+    """That of `task` for streams of these codec weights, if it is among `heads`."""
+    wanted = (task, codec_hash.hex())
+    return next((info for info in heads if (info.task, info.codec_hash) == wanted), None)
 
 
 def default_weights(name: str = DEFAULT_NAME) -> WeightsInfo:
