@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model, tiny_model
-from wavenetmv import inter_codec, video_codec
+from wavenetmv import frame_coders, inter_codec
 from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
+from wavenetmv.frame_coders import intra_bonus
 from wavenetmv.models import inter_inference
 from wavenetmv.models.checkpoints import load_inter_weights
 from wavenetmv.models.entropy import Z_MAX
@@ -25,7 +26,7 @@ from wavenetmv.models.registry import read_inter_info
 from wavenetmv.training.export import inter_model_from_weights
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.types import GOP_DEFAULT, LAMBDA_STEPS_PER_OCTAVE, Profile, VideoFrame, VideoInfo
-from wavenetmv.video_codec import VideoDecoder, VideoEncoder, choose_group, intra_bonus
+from wavenetmv.video_codec import VideoDecoder, VideoEncoder, choose_group
 
 WIDTH, HEIGHT, COUNT = 150, 100, 5
 
@@ -82,7 +83,7 @@ def test_decoder_follows_encoder(codec, frames):
 
 @pytest.mark.parametrize("gop", [1, 3, 32])
 def test_frames_with_quality_maps(codec, frames, gop, monkeypatch):
-    monkeypatch.setattr(video_codec, "_LOOK_EVERY", 2)
+    monkeypatch.setattr(frame_coders, "_LOOK_EVERY", 2)
     asked = []
 
     def focus(y_hat, steps):

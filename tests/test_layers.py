@@ -26,15 +26,20 @@ ALLOWED: dict[str, set[str] | None] = {
         *("models", "bitstream", "types", "errors", "frame_codec", "motion_estimation"),
     },
     "codec": {"models", "bitstream", "types", "errors", "frame_codec", "inter_codec"},
-    "video_codec": {
-        *("models", "bitstream", "types", "errors", "frame_codec", "inter_codec", "codec"),
+    "frame_coders": {
+        *("models", "bitstream", "types", "errors", "frame_codec", "inter_codec"),
         *("metrics", "quality_hold"),
     },
+    "video_codec": {
+        *("models", "bitstream", "types", "errors", "frame_codec", "codec", "frame_coders"),
+    },
     "quality_hold": {"types"},
-    "video": {"errors", "types", "bitstream", "io", "codec", "video_codec"},
+    "video": {"errors", "types", "bitstream", "io", "codec", "video_codec", "frame_coders"},
     "analysis": {"models", "bitstream", "types", "errors", "codec"},
     "focus": {"models", "bitstream", "types", "errors", "frame_codec", "analysis"},
-    "video_analysis": {"errors", "types", "io", "codec", "video_codec", "video", "analysis"},
+    "video_analysis": {
+        *("errors", "types", "io", "codec", "frame_coders", "video_codec", "video", "analysis"),
+    },
     "inspection": {"models", "bitstream", "types", "errors", "codec"},
     "metrics": {"errors", "types"},
     "training": {
@@ -63,6 +68,7 @@ FOREIGN = {
             "frame_codec",
             "inter_codec",
             "motion_estimation",
+            "frame_coders",
             "video_codec",
             "analysis",
             "focus",

@@ -24,6 +24,7 @@ from wavenetmv.bitstream import (
 )
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CorruptStream, StreamError
+from wavenetmv.frame_coders import DecodedFrame
 from wavenetmv.video import Selection, decode_video
 
 INTRA, INTER = PacketKind.INTRA, PacketKind.INTER
@@ -147,7 +148,7 @@ class Chain:
             raise CorruptStream("symbols are not the encoder's")
         self.last = number
         pixels = np.full((18, 33, 3), number, np.uint8)
-        return video_codec.DecodedFrame(None, (18, 33), frame.lambda_index, known=pixels)
+        return DecodedFrame(None, (18, 33), frame.lambda_index, known=pixels)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import pytest
 
 import wavenetmv
 from tests import clips
-from wavenetmv import api, bitstream, video_codec
+from wavenetmv import api, bitstream
 from wavenetmv.bitstream import VideoStreamReader, read_header
 from wavenetmv.errors import CheckpointError, InputError, StreamError, UsageFault
+from wavenetmv.frame_coders import IntraCoder
 from wavenetmv.io.video import read_audio
 from wavenetmv.types import Picture, VideoFrame, VideoInfo
 from wavenetmv.video import (
@@ -187,10 +188,8 @@ def test_only_what_is_needed_is_read_and_decoded(codec, stream, monkeypatch):
     data = stream.read_bytes()
     packets = bitstream.inspect(data).packets
     count = []
-    decode = video_codec.IntraCoder.decode
-    monkeypatch.setattr(
-        video_codec.IntraCoder, "decode", lambda *given: count.append(1) or decode(*given)
-    )
+    decode = IntraCoder.decode
+    monkeypatch.setattr(IntraCoder, "decode", lambda *given: count.append(1) or decode(*given))
     source = Pipe(data, seekable=True)
     decoded(codec, source, selection=Selection(4, 6))
     assert len(count) == 2
@@ -307,7 +306,7 @@ def test_ctrl_c_before_the_first_frame_leaves_nothing(codec, clip, tmp_path, mon
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(video_codec.IntraCoder, "encode", interrupt)
+    monkeypatch.setattr(IntraCoder, "encode", interrupt)
     with pytest.raises(KeyboardInterrupt) as raised:
         encode_video(codec, clip, tmp_path / "a.wmv")
     assert not isinstance(raised.value, EncodingInterrupted)

@@ -20,6 +20,7 @@ from wavenetmv.analysis import Analyzer
 from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, TruncatedStream, UsageFault
+from wavenetmv.frame_coders import GroupCoder, IntraCoder, intra_bonus
 from wavenetmv.labels import COCO_LABELS
 from wavenetmv.models.registry import SEARCH_VARIABLE
 from wavenetmv.types import (
@@ -33,7 +34,6 @@ from wavenetmv.types import (
 from wavenetmv.video import DecodedVideo
 from wavenetmv.video.selection import thinned
 from wavenetmv.video_analysis import VideoAnalyzer, by_latents
-from wavenetmv.video_codec import GroupCoder, IntraCoder, intra_bonus
 
 COUNT = 7
 

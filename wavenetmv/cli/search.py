@@ -13,9 +13,9 @@ from wavenetmv.errors import UsageFault
 if TYPE_CHECKING:
     from wavenetmv.api import Codec
     from wavenetmv.bench.detectors import Detector
+    from wavenetmv.frame_coders import DecodedFrame
     from wavenetmv.models.heads import Head
     from wavenetmv.types import Finding
-    from wavenetmv.video_codec import DecodedFrame
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from wavenetmv.video.summary import Progress, VideoSummary
 
 if TYPE_CHECKING:
     from wavenetmv.codec import PictureCodec
-    from wavenetmv.video_codec import DecodedFrame, VideoDecoder
+    from wavenetmv.frame_coders import DecodedFrame
+    from wavenetmv.video_codec import VideoDecoder
 
 _DEPTH = 4  # frames waiting, coded ones before the decoder and pixels behind it
 _PATIENCE_S = 1.0  # for a pipe that gives nothing any more

@@ -23,7 +23,7 @@ from wavenetmv.video_analysis.tracking import WEAK_SCORE, Tracker
 if TYPE_CHECKING:
     from wavenetmv.analysis import Analyzer
     from wavenetmv.codec import PictureCodec
-    from wavenetmv.video_codec import DecodedFrame
+    from wavenetmv.frame_coders import DecodedFrame
 
 # A frame and the least score to what is in the frame.
 Find = Callable[["DecodedFrame", float], Sequence[Finding]]

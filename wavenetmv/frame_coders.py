@@ -1,0 +1,234 @@
+"""Frames of a video to coded frames and back, in order; which of them are coded alone.
+
+pixels -> FrameCoder.encode -> CodedFrame -> FrameCoder.decode -> DecodedFrame
+DecodedFrame -> pixels for people, y_hat for heads
+
+`IntraCoder` codes every frame alone, `GroupCoder` begins groups of pictures with such a frame.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from wavenetmv.bitstream import CodedFrame, PacketKind, QualityMap
+from wavenetmv.errors import CheckpointError, CorruptStream
+from wavenetmv.frame_codec import Focus, FrameCodec, Latents
+from wavenetmv.inter_codec import InterFrameCodec, Past
+from wavenetmv.metrics import psnr
+from wavenetmv.quality_hold import QualityHold
+from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE, Profile
+
+# Octaves of lambda. For people a whole one saves a little more, but inter frames cannot keep its
+# quality; what machines saw of an intra frame, they find again in the frames after it.
+_MOST_INTRA_BONUS = 0.7
+_MOST_INTRA_BONUS_FOR_MACHINES = 1.3
+_LOOK_EVERY = 4  # frames: what a head looks at moves slowly, and a look takes as long as a frame
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedFrame:
+    """A frame whose symbols are the encoder's; what it shows is computed when it is asked for.
+
+    size          height and width in pixels
+    lambda_index  at which it was coded
+    latents       an intra frame's; None of an inter frame, whose latents hold only
+                  what motion left over
+    known         its pixels, where the next frame needs them anyway; always an inter frame's
+    """
+
+    frames: FrameCodec
+    size: tuple[int, int]
+    lambda_index: int
+    latents: Latents | None = None
+    known: Pixels | None = None
+
+    @property
+    def weights_hash(self) -> bytes:
+        """Of the picture weights, which heads are made for."""
+        return self.frames.model.info.stream_hash
+
+    def pixels(self) -> Pixels:
+        """uint8 [H, W, 3]."""
+        if self.known is not None:
+            return self.known
+        return self.frames.synthesise(self.y_hat(), *self.size)
+
+    def y_hat(self) -> Tensor:
+        """[1, M, h, w], as heads read it: the frame's own latents, or of an inter frame those
+        of its pixels, by the picture model's analysis."""
+        if self.latents is not None:
+            return self.frames.dequantise(self.latents, self.lambda_index)
+        return self.frames.analyse(self.pixels(), self.lambda_index)
+
+
+class FrameCoder(Protocol):
+    """Codes the frames of one video in order, in one direction.
+
+    It keeps whatever the next frame is coded from: the last decoded pixels, latents, how many
+    frames ago the last intra frame was. Encoder and decoder keep the same.
+    """
+
+    def encode(self, pixels: Pixels, time: int) -> CodedFrame:
+        """The next frame, pixels uint8 [H, W, 3], shown at `time` in ticks.
+
+        The coder decides the kind; the first frame is INTRA.
+        """
+
+    def decode(self, frame: CodedFrame) -> DecodedFrame:
+        """The next frame.
+
+        After frames that were left out, the next one given is INTRA. Raises CorruptStream
+        unless the symbols are the encoder's; then the same holds.
+        """
+
+
+class Looks:
+    """Quality maps of a video: the head looks at every so many frames, others keep its map."""
+
+    def __init__(self, frames: FrameCodec, focus: Focus) -> None:
+        self._frames, self._focus = frames, focus
+        self._count = 0
+        self._map: QualityMap | None = None
+
+    def begin(self) -> None:
+        """Every frame begins with it."""
+        if self._count % _LOOK_EVERY == 0:
+            self._map = None
+        self._count += 1
+
+    def __call__(self, y_hat: Tensor, steps: Tensor) -> QualityMap:
+        """The frame's map, as `frame_codec.Focus`."""
+        if self._map is None:
+            self._map = self._focus(y_hat, steps)
+        return self._map
+
+    def at(self, pixels: Pixels) -> QualityMap:
+        """The frame's map, of its pixels uint8 [H, W, 3], where there are no latents of these."""
+        return self._frames.quality_map(pixels, self) if self._map is None else self._map
+
+
+class IntraCoder:
+    """Every frame alone, as pictures are coded, at one lambda.
+
+    quality_map  frames begin with one
+    looks        where it comes from when encoding
+    """
+
+    def __init__(
+        self,
+        frames: FrameCodec,
+        height: int,
+        width: int,
+        lambda_index: int,
+        *,
+        quality_map: bool = False,
+        looks: Looks | None = None,
+    ) -> None:
+        self._frames = frames
+        self._size = (height, width)
+        self._lambda_index = lambda_index
+        self._quality_map, self._looks = quality_map, looks
+
+    def encode(self, pixels: Pixels, time: int) -> CodedFrame:
+        if self._looks:
+            self._looks.begin()
+        payload, _ = self._frames.encode(pixels, self._lambda_index, self._looks)
+        return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
+
+    def decode(self, frame: CodedFrame) -> DecodedFrame:
+        if frame.kind is not PacketKind.INTRA:
+            raise CorruptStream("an INTER frame in a stream that has none")
+        latents = self._frames.decode_latents(
+            frame.payload, *self._size, frame.lambda_index, quality_map=self._quality_map
+        )
+        return DecodedFrame(self._frames, self._size, frame.lambda_index, latents)
+
+
+class GroupCoder:
+    """Groups of pictures: an intra frame, then inter frames, each coded from the one before.
+
+    gop    frames of a group, at most; a frame that the one before does not help, as after a
+           scene cut, begins a new group too. None when decoding: the stream decides.
+    bonus  steps of lambda that intra frames get more, `intra_bonus`
+    quality_map, looks  as for `IntraCoder`
+    """
+
+    def __init__(
+        self,
+        frames: FrameCodec,
+        inter: InterFrameCodec,
+        height: int,
+        width: int,
+        lambda_index: int,
+        gop: int | None = None,
+        bonus: int = 0,
+        *,
+        quality_map: bool = False,
+        looks: Looks | None = None,
+    ) -> None:
+        if frames.model.config.M != inter.model.config.M:
+            raise CheckpointError("the weights of inter frames are for other picture weights")
+        self._frames, self._inter = frames, inter
+        self._size = (height, width)
+        self._lambda_index = lambda_index
+        self._intra_index = min(lambda_index + bonus, LAMBDA_INDEX_MAX)
+        self._gop = gop
+        self._past: Past | None = None
+        self._since_intra = 0
+        self._hold = QualityHold()
+        self._quality_map, self._looks = quality_map, looks
+
+    def encode(self, pixels: Pixels, time: int) -> CodedFrame:
+        if self._looks:
+            self._looks.begin()
+        if self._past is not None and self._since_intra != self._gop:
+            index = min(self._lambda_index + self._hold.steps, LAMBDA_INDEX_MAX)
+            drops = self._looks.at(pixels) if self._looks else None
+            found = self._inter.encode(pixels, self._past, index, drops)
+            if found is not None:
+                payload, self._past = found
+                self._since_intra += 1
+                self._hold.saw(psnr(pixels, self._past.pixels))
+                return CodedFrame(PacketKind.INTER, time, index, payload)
+        payload, latents = self._frames.encode(pixels, self._intra_index, self._looks)
+        self._past = self._past_of(latents, self._intra_index)
+        self._since_intra, self._hold = 1, QualityHold()
+        return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
+
+    def decode(self, frame: CodedFrame) -> DecodedFrame:
+        past, self._past = self._past, None  # of no use to the next frame if this one fails
+        latents = None
+        if frame.kind is PacketKind.INTRA:
+            latents = self._frames.decode_latents(
+                frame.payload, *self._size, frame.lambda_index, quality_map=self._quality_map
+            )
+            past = self._past_of(latents, frame.lambda_index)
+        elif past is None:
+            raise CorruptStream("an INTER frame without the frame before it")
+        else:
+            past = self._inter.decode(frame.payload, past, *self._size, frame.lambda_index)
+        self._past = past
+        return DecodedFrame(self._frames, self._size, frame.lambda_index, latents, past.pixels)
+
+    def _past_of(self, latents: Latents, lambda_index: int) -> Past:
+        y_hat = self._frames.dequantise(latents, lambda_index)
+        return Past.of_intra(self._frames.synthesise(y_hat, *self._size), latents)
+
+
+def intra_bonus(gop: int, profile: Profile) -> int:
+    """Steps of lambda that an intra frame is better by.
+
+    All frames of its group inherit its quality, so its bits are well spent: the longer the
+    group, the more.
+    """
+    for_machines = profile is Profile.MACHINE
+    most = _MOST_INTRA_BONUS_FOR_MACHINES if for_machines else _MOST_INTRA_BONUS
+    return round(most * LAMBDA_STEPS_PER_OCTAVE * min(1.0, math.log2(gop) / 5))
