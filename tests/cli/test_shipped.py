@@ -119,7 +119,7 @@ def test_focus_saves_bits_and_objects_stay(photographs, tmp_path):
         found[option] = (encoded["bytes"], best["label"])
         assert record["quality_map"] is (option == "--focus")
     assert [label for _, label in found.values()] == ["person", "person"]
-    assert found["--focus"][0] < 0.8 * found["--no-focus"][0]
+    assert found["--focus"][0] < 0.9 * found["--no-focus"][0]
 
 
 @pytest.mark.skipif(not has_head("detect"), reason="no head for the weights in this copy")
