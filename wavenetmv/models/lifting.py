@@ -82,13 +82,13 @@ def lifting_factors(name: str) -> LiftingFactors:
 def _step(target: Tensor, source: Tensor, c: float, dim: int, taps: int, ahead: bool) -> Tensor:
     """target[n] + c * (source[n] + source[n + 1]) if `ahead`, else with source[n - 1].
 
-    The edge sample is repeated; one tap means source[n] alone.  Where no gradients are wanted
-    `target` is overwritten: lifting is bound by memory traffic, and this halves it.
+    The edge sample is repeated; one tap means source[n] alone.  Without gradients `target`
+    is overwritten: lifting is bound by memory traffic, and this halves it.
     """
     size = source.shape[dim]
     edge = source.narrow(dim, size - 1 if ahead else 0, 1)
     inner = source.narrow(dim, 1 if ahead else 0, size - 1)
-    if _recorded(target, source):
+    if torch.is_grad_enabled():
         if taps == 1:
             return torch.add(target, source, alpha=c)
         shifted = torch.cat([inner, edge] if ahead else [edge, inner], dim)
@@ -100,15 +100,10 @@ def _step(target: Tensor, source: Tensor, c: float, dim: int, taps: int, ahead: 
     return target
 
 
-def _recorded(*tensors: Tensor) -> bool:
-    """Whether gradients of them will be asked for."""
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
 def split(x: Tensor, dim: int, factors: LiftingFactors) -> tuple[Tensor, Tensor]:
     """One-dimensional analysis along `dim` (even size): low, high, each of half the size."""
     even, odd = (x[..., k::2] if dim == -1 else x[..., k::2, :] for k in (0, 1))
-    if not _recorded(x):
+    if not torch.is_grad_enabled():
         even, odd = even.clone(), odd.clone()  # views of x, and steps write in place
     for position, c in enumerate(factors.steps):
         if position % 2 == 0:
