@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -199,6 +200,20 @@ def test_alpha_and_metadata_can_be_left_out(wmv, picture, tmp_path):
         ["METADATA", "INTRA", "END"],
         ["INTRA", "END"],
     ]
+
+
+def test_a_file_that_is_metadata_for_the_most_part_is_told(wmv, picture, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F] = "".join(map(chr, np.random.default_rng(0).integers(33, 126, 3000)))
+    picture.save(tmp_path / "a.png", exif=exif)
+    record = json.loads(wmv("encode", tmp_path / "a.png", "--json").out)
+    (note,) = record["notes"]
+    size, total = (int(word) for word in note.split() if word.isdigit())
+    assert note == f"{size} of {total} bytes are metadata; --drop-metadata leaves it out"
+    assert size > 2000
+    assert total == record["bytes"]
+    record = json.loads(wmv("encode", tmp_path / "a.png", "-f", "--drop-metadata", "--json").out)
+    assert record["notes"] == []
 
 
 def test_notes_are_told(wmv, tmp_path):

@@ -202,5 +202,23 @@ class _Job:
             "bpp": 8 * len(data) / (picture.width * picture.height),
             "ratio": input_bytes / len(data) if input_bytes else None,
             "seconds": round(seconds, 4),
-            "notes": list(picture.notes),
+            "notes": [*picture.notes, *_notes_on_extras(data)],
         }
+
+
+# What small files may be made of for the most part, without anybody having thought of it.
+_EXTRAS = (("METADATA", "metadata", "--drop-metadata"), ("ALPHA", "alpha", "--drop-alpha"))
+_NOTABLE_SHARE, _NOTABLE_BYTES = 0.25, 500
+
+
+def _notes_on_extras(data: bytes) -> list[str]:
+    """What takes much of a stream beside the picture itself, and how to do without."""
+    from wavenetmv.bitstream import inspect
+
+    packets = inspect(data).packets
+    notes = []
+    for kind, wording, option in _EXTRAS:
+        size = sum(packet.total_bytes for packet in packets if packet.name == kind)
+        if size >= max(_NOTABLE_BYTES, _NOTABLE_SHARE * len(data)):
+            notes.append(f"{size} of {len(data)} bytes are {wording}; {option} leaves it out")
+    return notes
