@@ -13,11 +13,13 @@ from torch import nn
 from tests.heads import save_cat_head
 from tests.tiny import save_tiny, tiny_model
 from tests.vectors.regenerate import sample_pixels
+from wavenetmv import focus as focus_module
 from wavenetmv.analysis import Analyzer
 from wavenetmv.bitstream import inspect, read_picture_stream
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CorruptStream, UsageFault
-from wavenetmv.focus import focus_of
+from wavenetmv.focus import ObjectFocus, focus_of
+from wavenetmv.frame_codec import Look
 from wavenetmv.inspection import payload_bits
 from wavenetmv.models import sensitivity as module
 from wavenetmv.models.registry import SEARCH_VARIABLE
@@ -39,7 +41,7 @@ def codec(weights):
 
 
 def always(drops):
-    return lambda y_hat, steps: np.asarray(drops, np.uint8)
+    return lambda y_hat, steps: Look(np.asarray(drops, np.uint8))
 
 
 def encode(codec, drops, lmbda=512.0):
@@ -110,7 +112,7 @@ def test_to_a_size_the_head_looks_once(codec):
 
     def focus(y_hat, steps):
         asked.append(1)
-        return np.full((2, 2), 2, np.uint8)
+        return Look(np.full((2, 2), 2, np.uint8))
 
     data, _ = codec.encode_to_target(Picture(PIXELS), 560, focus=focus)
     assert len(data) <= 560
@@ -146,6 +148,20 @@ def test_sensitivity_in_tiles(monkeypatch):
     steps = torch.ones(1, 2, 1, 1)
     monkeypatch.setattr(module.F, "avg_pool2d", lambda x, *_, **__: x)
     assert torch.allclose(sensitivity(Sums(), y_hat, steps), y_hat[0, 1], rtol=1e-5)
+
+
+def test_drops_and_rounding_follow_sensitivity(monkeypatch):
+    octaves = torch.full((8, 8), -13.0)
+    octaves[0, 0], octaves[:4, 4:], octaves[7, 7] = 0.0, -5.0, -40.0
+    monkeypatch.setattr(focus_module, "sensitivity", lambda *_: torch.exp2(octaves))
+    look = ObjectFocus(None)(torch.zeros(1, 16, 8, 8), torch.ones(1, 16, 1, 1))
+    # A cell has the quality that its most sensitive latent needs; 0.3 octaves for each below -2.25.
+    assert look.drops.tolist() == [[0, 2], [5, 5]]
+    assert look.leniency.isfinite().all()
+    leniency = look.leniency.log2()
+    assert leniency[1, 1] - leniency[0, 0] == pytest.approx(1.5 * 13)
+    # Of the same sensitivity, in a cell with 2.5 octaves less.
+    assert leniency[1, 1] - leniency[4, 0] == pytest.approx(2.5 * 2.5)
 
 
 def test_a_head_gives_the_same_map_twice_and_the_machine_profile_uses_it(weights, codec, tmp_path):

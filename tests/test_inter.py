@@ -16,6 +16,7 @@ from wavenetmv import frame_coders, inter_codec
 from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
+from wavenetmv.frame_codec import Look
 from wavenetmv.frame_coders import intra_bonus
 from wavenetmv.models import inter_inference
 from wavenetmv.models.checkpoints import load_inter_weights
@@ -88,7 +89,8 @@ def test_frames_with_quality_maps(codec, frames, gop, monkeypatch):
 
     def focus(y_hat, steps):
         asked.append(tuple(y_hat.shape))
-        return np.array([[1, 0, 5], [4, len(asked), 2]], np.uint8)
+        leniency = torch.rand(8, 12, generator=torch.Generator().manual_seed(len(asked)))
+        return Look(np.array([[1, 0, 5], [4, len(asked), 2]], np.uint8), 4 * leniency)
 
     header, coded = encode(codec, frames, gop=gop, focus=lambda profile: focus)
     assert header.quality_map

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from wavenetmv.bitstream import (
     PictureStream,
-    QualityMap,
     StreamHeader,
     decode_plane,
     encode_plane,
@@ -26,7 +25,7 @@ from wavenetmv.bitstream import (
     write_picture_stream,
 )
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
-from wavenetmv.frame_codec import Focus, FrameCodec, Latents
+from wavenetmv.frame_codec import Focus, FrameCodec, Latents, Look
 from wavenetmv.inter_codec import InterFrameCodec
 from wavenetmv.models.checkpoints import load_inter_weights, load_weights
 from wavenetmv.models.dead_zone import RD_SLOPE
@@ -291,9 +290,9 @@ def _once(focus: Focus | None) -> Focus | None:
     """`focus` on one picture, which is asked several times but looks once."""
     if focus is None:
         return None
-    found: list[QualityMap] = []
+    found: list[Look] = []
 
-    def remembered(y_hat: Tensor, steps: Tensor) -> QualityMap:
+    def remembered(y_hat: Tensor, steps: Tensor) -> Look:
         if not found:
             found.append(focus(y_hat, steps))
         return found[0]

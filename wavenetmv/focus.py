@@ -1,6 +1,7 @@
-"""Bits for what a detection head looks at: quality maps from its sensitivity.
+"""Bits for what a detection head looks at: quality maps and rounding from its sensitivity.
 
-y_hat of the picture -> models.sensitivity -> what an error costs there -> drops
+y_hat of the picture -> models.sensitivity -> what an error costs there -> drops for cells of
+64 x 64 pixels, and how leniently each latent may be rounded
 """
 
 from __future__ import annotations
@@ -14,31 +15,37 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavenetmv.analysis import Analyzer
-from wavenetmv.bitstream import QualityMap
 from wavenetmv.errors import UsageFault
-from wavenetmv.frame_codec import Focus
+from wavenetmv.frame_codec import Focus, Look
 from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.sensitivity import sensitivity
 from wavenetmv.types import DROP_CELL, Profile
 
-# docs/decisions/0018 has what else was tried.
+# docs/decisions/0018 and 0019 have what else was tried.
 _STRENGTH = 0.3  # octaves of lambda for each octave of sensitivity
 _FULL_FROM = -2.25  # log2 of the sensitivity from which nothing drops
 _MOST = 5  # half octaves
+# Rounding needs no map, so it can follow each latent. Octaves of the slope of distortion over
+# rate that it works at: with a sensitivity of `_FULL_FROM` in a cell where nothing drops; more for
+# each octave of sensitivity less; less for each octave of lambda that is dropped already.
+_LENIENCY, _LENIENCY_PER_SENSITIVITY, _LENIENCY_PER_DROP = -1.0, 1.5, 2.5
 
 
 @dataclass(frozen=True)
 class ObjectFocus:
-    """Full lambda where `head` is sensitive, up to 2.5 octaves less elsewhere."""
+    """Full lambda where `head` is sensitive, up to 2.5 octaves and more zeros elsewhere."""
 
     head: DetectionHead
 
-    def __call__(self, y_hat: Tensor, steps: Tensor) -> QualityMap:
+    def __call__(self, y_hat: Tensor, steps: Tensor) -> Look:
         """As `frame_codec.Focus`."""
         cost = torch.log2(sensitivity(self.head, y_hat, steps).clamp_min(1e-12))
         cells = F.max_pool2d(cost[None], DROP_CELL)[0]
-        drops = 2 * _STRENGTH * (_FULL_FROM - cells)
-        return drops.round().clamp(0, _MOST).numpy().astype(np.uint8)
+        drops = (2 * _STRENGTH * (_FULL_FROM - cells)).round().clamp(0, _MOST)
+        lowered = drops.repeat_interleave(DROP_CELL, 0).repeat_interleave(DROP_CELL, 1) / 2
+        leniency = _LENIENCY + _LENIENCY_PER_SENSITIVITY * (_FULL_FROM - cost)
+        leniency -= _LENIENCY_PER_DROP * lowered
+        return Look(drops.numpy().astype(np.uint8), leniency.exp2().to(y_hat.device))
 
 
 def focus_of(

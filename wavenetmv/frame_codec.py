@@ -48,9 +48,21 @@ class Latents:
     drops: QualityMap | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Where less than a frame's lambda will do.
+
+    drops     its quality map, which the stream holds
+    leniency  what the encoder's rounding adds to it, `Quantise`; None: nothing
+    """
+
+    drops: QualityMap
+    leniency: Tensor | None = None
+
+
 # y_hat [1, M, h, w] of a picture, not rounded, and the steps of a quantiser [1, M, 1, 1] in its
-# scale -> where less than its lambda will do.
-Focus = Callable[[Tensor, Tensor], QualityMap]
+# scale -> what an encoder should know of it.
+Focus = Callable[[Tensor, Tensor], Look]
 
 
 @dataclass(frozen=True)
@@ -89,9 +101,10 @@ class FrameCodec:
         height, width = pixels.shape[:2]
         with enough_memory(height, width):
             latents = self.model.latents(shared_tensor(pixels))
-            drops = None if focus is None else self._drops(latents, focus)
+            look = None if focus is None else self._look(latents, focus)
+            drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
             y, z = self.model.quantisable(latents, lambda_index, self.block, drops)
-            quantise = Quantise(y, z, self.dead_zone)
+            quantise = Quantise(y, z, self.dead_zone, leniency)
             size = (y.shape[2], y.shape[3])
             integers = walk(self.model.entropy, size, lambda_index, quantise, self.block)
         steps = [] if drops is None else encode_quality_map(drops, self.tables)
@@ -99,13 +112,13 @@ class FrameCodec:
         crc = symbols_crc(step[0] for step in steps)
         return FramePayload(crc, encode_steps(steps)), Latents(integers, drops)
 
-    def quality_map(self, pixels: npt.NDArray[np.uint8], focus: Focus) -> QualityMap:
-        """What `encode` would begin with."""
+    def look(self, pixels: npt.NDArray[np.uint8], focus: Focus) -> Look:
+        """What `encode` would find out."""
         with enough_memory(pixels.shape[0], pixels.shape[1]):
-            return self._drops(self.model.latents(shared_tensor(pixels)), focus)
+            return self._look(self.model.latents(shared_tensor(pixels)), focus)
 
-    def _drops(self, latents: Tensor, focus: Focus) -> QualityMap:
-        """The map for latents without gain: heads see them at the highest lambda."""
+    def _look(self, latents: Tensor, focus: Focus) -> Look:
+        """At latents without gain: heads see them at the highest lambda."""
         model = self.model
         seen = model.unrounded(latents, LAMBDA_INDEX_MAX, self.block)
         steps = model.step_sizes(_FOCUS_INDEX, self.block)

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from wavenetmv.bitstream import CodedFrame, PacketKind, QualityMap
+from wavenetmv.bitstream import CodedFrame, PacketKind
 from wavenetmv.errors import CheckpointError, CorruptStream
-from wavenetmv.frame_codec import Focus, FrameCodec, Latents
+from wavenetmv.frame_codec import Focus, FrameCodec, Latents, Look
 from wavenetmv.inter_codec import InterFrameCodec, Past
 from wavenetmv.metrics import psnr
 from wavenetmv.quality_hold import QualityHold
@@ -91,28 +91,28 @@ class FrameCoder(Protocol):
 
 
 class Looks:
-    """Quality maps of a video: the head looks at every so many frames, others keep its map."""
+    """At the frames of a video: at every so many, the others keep what was seen then."""
 
     def __init__(self, frames: FrameCodec, focus: Focus) -> None:
         self._frames, self._focus = frames, focus
         self._count = 0
-        self._map: QualityMap | None = None
+        self._seen: Look | None = None
 
     def begin(self) -> None:
         """Every frame begins with it."""
         if self._count % _LOOK_EVERY == 0:
-            self._map = None
+            self._seen = None
         self._count += 1
 
-    def __call__(self, y_hat: Tensor, steps: Tensor) -> QualityMap:
-        """The frame's map, as `frame_codec.Focus`."""
-        if self._map is None:
-            self._map = self._focus(y_hat, steps)
-        return self._map
+    def __call__(self, y_hat: Tensor, steps: Tensor) -> Look:
+        """As `frame_codec.Focus`."""
+        if self._seen is None:
+            self._seen = self._focus(y_hat, steps)
+        return self._seen
 
-    def at(self, pixels: Pixels) -> QualityMap:
-        """The frame's map, of its pixels uint8 [H, W, 3], where there are no latents of these."""
-        return self._frames.quality_map(pixels, self) if self._map is None else self._map
+    def at(self, pixels: Pixels) -> Look:
+        """By the frame's pixels uint8 [H, W, 3], where there are no latents of these."""
+        return self._frames.look(pixels, self) if self._seen is None else self._seen
 
 
 class IntraCoder:
@@ -191,8 +191,8 @@ class GroupCoder:
             self._looks.begin()
         if self._past is not None and self._since_intra != self._gop:
             index = min(self._lambda_index + self._hold.steps, LAMBDA_INDEX_MAX)
-            drops = self._looks.at(pixels) if self._looks else None
-            found = self._inter.encode(pixels, self._past, index, drops)
+            look = self._looks.at(pixels) if self._looks else None
+            found = self._inter.encode(pixels, self._past, index, look)
             if found is not None:
                 payload, self._past = found
                 self._since_intra += 1

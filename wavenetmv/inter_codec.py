@@ -32,7 +32,7 @@ from wavenetmv.bitstream import (
     encode_steps,
     symbols_crc,
 )
-from wavenetmv.frame_codec import Dequantise, Latents, enough_memory, shared_tensor
+from wavenetmv.frame_codec import Dequantise, Latents, Look, enough_memory, shared_tensor
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
@@ -112,16 +112,17 @@ class InterFrameCodec:
         return replace(self, block=self.model.config.block_of(profile))
 
     def encode(
-        self, pixels: Pixels, past: Past, lambda_index: int, drops: QualityMap | None = None
+        self, pixels: Pixels, past: Past, lambda_index: int, look: Look | None = None
     ) -> tuple[FramePayload, Past] | None:
         """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload and the next frame's past.
 
-        `drops` is the frame's quality map, where `past` has one too.  None if the frame before
-        is of no use for this one, as after a scene cut.
+        `look` is for frames with quality maps, and `past` has one too then.  None if the frame
+        before is of no use for this one, as after a scene cut.
         """
         height, width = pixels.shape[:2]
         source = shared_tensor(pixels)
         model = self.model
+        drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
         with enough_memory(height, width):
             x, reference = model.padded(source), model.padded(past.reference.pixels)
             motion = find_motion(x, reference, lambda_index, self.block)
@@ -130,7 +131,7 @@ class InterFrameCodec:
             if not model.helps(residual, prediction, lambda_index):
                 return None
             y, z = model.analyse(residual, prediction, lambda_index, self.block, drops)
-            quantise = Quantise(y, z, self.dead_zone)
+            quantise = Quantise(y, z, self.dead_zone, leniency)
             seen = model.past(past.reference, motion)
             size = (y.shape[2], y.shape[3])
             integers = walk(model.entropy, size, lambda_index, quantise, self.block, seen)

@@ -143,3 +143,28 @@ def test_dead_zone_only_turns_ones_into_zeros():
     assert (before != after).any()
     assert (before[before != after].abs() == 1).all()
     assert not after[before != after].any()
+
+
+def test_rounding_is_lenient_where_it_may_be():
+    model = tiny_model()
+    exact = ExactEntropyModel(model.config, export_entropy(model.entropy))
+    y = torch.from_numpy(np.random.default_rng(6).normal(size=(1, 16, 8, 8))).float()
+    z, dead_zone = torch.zeros(1, 8, 2, 2), torch.full((64,), 0.7)
+    leniency = torch.zeros(8, 8)  # plain rounding
+    leniency[:, 2:4], leniency[:, 4:] = 1, 5
+    found = []
+    for quantise in (
+        Quantise(y, z),
+        Quantise(y, z, dead_zone),
+        Quantise(y, z, dead_zone, leniency),
+    ):
+        walk(exact, (8, 8), 64, quantise)
+        found.append(quantise.coded[1][0].view(16, 4, 4))  # the first step: one row in two
+    plain, everywhere, lenient = found
+    assert torch.equal(lenient[:, :, :1], plain[:, :, :1])
+    assert torch.equal(lenient[:, :, 1:2], everywhere[:, :, 1:2])
+    changed = plain[:, :, 2:] != lenient[:, :, 2:]
+    assert changed.sum() > (plain != everywhere)[:, :, 2:].sum() > 0
+    # All ones are gone there, and nothing else.
+    assert torch.equal(changed, plain[:, :, 2:].abs() == 1)
+    assert not lenient[:, :, 2:][changed].any()

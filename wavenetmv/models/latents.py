@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from wavenetmv.models.dead_zone import rescaled
 from wavenetmv.models.entropy import MEAN_BITS, Z_MAX
 from wavenetmv.models.exact import ExactEntropyModel
 from wavenetmv.models.exact_conv import channels_last
@@ -60,13 +61,22 @@ def walk(
 class Quantise:
     """The encoder's side: rounds z and y and remembers symbols and indexes in order."""
 
-    def __init__(self, y: Tensor, z: Tensor, dead_zone: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        y: Tensor,
+        z: Tensor,
+        dead_zone: Tensor | None = None,
+        leniency: Tensor | None = None,
+    ) -> None:
         """y float [1, M, h, w] times the gain; z float [1, N, h/4, w/4].
 
         dead_zone [64]: per scale index, residuals below this magnitude become 0 although
         they may round to 1 (`dead_zone_of`); None is plain rounding.
+        leniency [h, w]: so many times the slope of distortion over rate there that `dead_zone`
+        was made for.
         """
         self.y, self.z, self.dead_zone = y, z, dead_zone
+        self.leniency = None if leniency is None else leniency.expand_as(y)
         self.coded: list[tuple[Tensor, Tensor]] = []  # (symbols int32, indexes uint8), flat
 
     def hyper(self, indexes: Tensor) -> Tensor:
@@ -79,6 +89,8 @@ class Quantise:
         symbols = torch.floor(residual + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
         if self.dead_zone is not None:
             threshold = self.dead_zone[indexes.int()]
+            if self.leniency is not None:
+                threshold = rescaled(threshold, gather(self.leniency, step))
             symbols *= residual.abs_() >= threshold
         symbols = symbols.to(torch.int32)
         self.coded.append((symbols.flatten(), indexes.flatten()))
