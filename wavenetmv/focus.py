@@ -18,6 +18,7 @@ from wavenetmv.analysis import Analyzer
 from wavenetmv.errors import UsageFault
 from wavenetmv.frame_codec import Focus, Look
 from wavenetmv.models.heads import DetectionHead
+from wavenetmv.models.inference import per_latent
 from wavenetmv.models.sensitivity import sensitivity
 from wavenetmv.types import DROP_CELL, Profile
 
@@ -41,11 +42,11 @@ class ObjectFocus:
         """As `frame_codec.Focus`."""
         cost = torch.log2(sensitivity(self.head, y_hat, steps).clamp_min(1e-12))
         cells = F.max_pool2d(cost[None], DROP_CELL)[0]
-        drops = (2 * _STRENGTH * (_FULL_FROM - cells)).round().clamp(0, _MOST)
-        lowered = drops.repeat_interleave(DROP_CELL, 0).repeat_interleave(DROP_CELL, 1) / 2
+        wanted = 2 * _STRENGTH * (_FULL_FROM - cells)
+        drops = wanted.round().clamp(0, _MOST).numpy().astype(np.uint8)
         leniency = _LENIENCY + _LENIENCY_PER_SENSITIVITY * (_FULL_FROM - cost)
-        leniency -= _LENIENCY_PER_DROP * lowered
-        return Look(drops.numpy().astype(np.uint8), leniency.exp2().to(y_hat.device))
+        leniency -= _LENIENCY_PER_DROP * per_latent(drops) / 2
+        return Look(drops, leniency.exp2().to(y_hat.device))
 
 
 def focus_of(

@@ -207,7 +207,7 @@ class _Job:
 
 
 # What small files may be made of for the most part, without anybody having thought of it.
-_EXTRAS = (("METADATA", "metadata", "--drop-metadata"), ("ALPHA", "alpha", "--drop-alpha"))
+_EXTRAS = ("metadata", "alpha")  # packets have these names, and so have options
 _NOTABLE_SHARE, _NOTABLE_BYTES = 0.25, 500
 
 
@@ -217,8 +217,8 @@ def _notes_on_extras(data: bytes) -> list[str]:
 
     packets = inspect(data).packets
     notes = []
-    for kind, wording, option in _EXTRAS:
-        size = sum(packet.total_bytes for packet in packets if packet.name == kind)
+    for extra in _EXTRAS:
+        size = sum(packet.total_bytes for packet in packets if packet.name == extra.upper())
         if size >= max(_NOTABLE_BYTES, _NOTABLE_SHARE * len(data)):
-            notes.append(f"{size} of {len(data)} bytes are {wording}; {option} leaves it out")
+            notes.append(f"{size} of {len(data)} bytes are {extra}; --drop-{extra} leaves it out")
     return notes

@@ -10,7 +10,7 @@ from torch import Tensor
 # high rate has D = 1/12 and dD/dR = -2 ln(2) D; a third of that is best on real files, because
 # the networks learned their reconstruction points with plain rounding.
 RD_SLOPE = 2 * math.log(2) / 12 / 3
-MOST_RESCALED = 1.5  # larger ones would round to 2
+_MOST_RESCALED = 1.5  # larger ones would round to 2
 
 
 def dead_zone_of(cost_bits: Tensor, slope: float = RD_SLOPE) -> Tensor:
@@ -24,4 +24,4 @@ def dead_zone_of(cost_bits: Tensor, slope: float = RD_SLOPE) -> Tensor:
 
 def rescaled(dead_zone: Tensor, factor: Tensor) -> Tensor:
     """`dead_zone_of` for `factor` times the slope, element by element."""
-    return (0.5 + (dead_zone - 0.5) * factor).clamp(max=MOST_RESCALED)
+    return (0.5 + (dead_zone - 0.5) * factor).clamp(max=_MOST_RESCALED)

@@ -100,8 +100,7 @@ class Networks:
             return gains(self.position(lambda_index), block)
         below = DROP_STEPS * torch.arange(DROP_MAX + 1, device=self.device)
         table = gains((lambda_index - below) / LAMBDA_STEPS_PER_OCTAVE, block)[:, :, 0, 0]
-        wide = drops.repeat(DROP_CELL, 0).repeat(DROP_CELL, 1)
-        return table[torch.from_numpy(wide).long().to(self.device)].permute(2, 0, 1)[None]
+        return table[per_latent(drops).long().to(self.device)].permute(2, 0, 1)[None]
 
     def cast(self, x: Tensor) -> Tensor:
         """As the convolutions like it best: the layout is a tenth of their time on CPUs."""
@@ -201,6 +200,11 @@ class InferenceModel(Networks):
             area += inner.shape[2] * inner.shape[3]
         mixture: Tensor = self.g_a.attention(total / area)
         return mixture
+
+
+def per_latent(drops: Drops) -> Tensor:
+    """`drops` for each latent, uint8 [h, w]."""
+    return torch.from_numpy(drops.repeat(DROP_CELL, 0).repeat(DROP_CELL, 1))
 
 
 def _tiles(h: int, w: int, pixels: int) -> Iterator[tuple[_Span, _Span]]:
