@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.tiny import save_tiny, tiny_model
+from wavenetmv.bench import environment
 from wavenetmv.bench.codecs.base import CODEC_NAMES, CodecOptions, Setting, chosen, even_choice
 from wavenetmv.bench.codecs.ffmpeg import HEVC, VVC, ffmpeg_program, to_rgb, to_yuv
 from wavenetmv.bench.codecs.registry import default_names, make_codec
@@ -83,6 +84,21 @@ def test_each_profile_of_our_own_weights_is_a_codec(pixels, tmp_path):
     assert np.array_equal(human.decode(data, 75, 101), codec.decode(data).pixels)
     with pytest.raises(UsageFault, match="not human"):
         make_codec("wmv-human", CodecOptions(weights=save_tiny(tmp_path)))
+
+
+def test_another_line_of_codec_code_is_another_version(tmp_path, monkeypatch):
+    parts = ("codec.py", "models/gains.py", "bench/runner.py")
+    for part in parts:
+        (tmp_path / part).parent.mkdir(exist_ok=True)
+        (tmp_path / part).write_text("1\n")
+    monkeypatch.setattr(environment, "_PACKAGE", tmp_path)
+    versions = []
+    for part in (None, *parts):
+        if part is not None:
+            (tmp_path / part).write_text("2\n")
+        versions.append(environment.codec_version.__wrapped__())
+    assert len(set(versions)) == 3
+    assert versions[2] == versions[3]  # the benchmark's own code
 
 
 @pytest.mark.parametrize("name", TRADITIONAL)

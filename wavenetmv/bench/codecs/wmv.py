@@ -8,9 +8,9 @@ from typing import cast
 
 import numpy as np
 
-from wavenetmv import __version__
 from wavenetmv.analysis import Analyzer
 from wavenetmv.bench.codecs.base import Codec, Setting
+from wavenetmv.bench.environment import codec_version
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import WmvError
 from wavenetmv.focus import focus_of
@@ -51,7 +51,7 @@ class WmvCodec(Codec):
 
     def command(self, setting: Setting) -> str:
         text = (
-            f"wavenetmv {__version__}, weights {self.weights.name} {self.weights.sha256[:16]}: "
+            f"wavenetmv {codec_version()}, weights {self.weights.name} {self.weights.sha256[:16]}: "
             f"wmv encode --lambda {setting.value:g}"
         )
         text += f" --for {self.profile.name.lower()}" if self.profile else ""
