@@ -153,8 +153,7 @@ class PictureCodec:
         """
         stream, frames, latents = self._decode_latents(data, max_pixels)
         header = stream.header
-        y_hat = frames.dequantise(latents, header.lambda_index)
-        pixels = frames.synthesise(y_hat, header.height, header.width)
+        pixels = frames.synthesise(latents, header.lambda_index, header.height, header.width)
         alpha = None
         if stream.alpha is not None:
             alpha = decode_plane(stream.alpha, header.height, header.width)

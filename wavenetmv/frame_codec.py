@@ -164,10 +164,15 @@ class FrameCodec:
             latents = self.model.latents(shared_tensor(pixels))
             return self.model.unrounded(latents, lambda_index, self.block)
 
-    def synthesise(self, y_hat: Tensor, height: int, width: int) -> npt.NDArray[np.uint8]:
-        """y_hat [1, M, h, w] -> pixels uint8 [height, width, 3]."""
+    def synthesise(
+        self, latents: Latents, lambda_index: int, height: int, width: int
+    ) -> npt.NDArray[np.uint8]:
+        """-> pixels uint8 [height, width, 3]."""
+        model = self.model
+        y_hat = self.dequantise(latents, lambda_index)
         with enough_memory(height, width):
-            pixels: npt.NDArray[np.uint8] = self.model.synthesise(y_hat, height, width).numpy()
+            level = model.level(lambda_index, self.block, latents.drops)
+            pixels: npt.NDArray[np.uint8] = model.synthesise(y_hat, level, height, width).numpy()
         return pixels
 
 

@@ -59,7 +59,8 @@ class DecodedFrame:
         """uint8 [H, W, 3]."""
         if self.known is not None:
             return self.known
-        return self.frames.synthesise(self.y_hat(), *self.size)
+        assert self.latents is not None
+        return self.frames.synthesise(self.latents, self.lambda_index, *self.size)
 
     def y_hat(self) -> Tensor:
         """[1, M, h, w], as heads read it: the frame's own latents, or of an inter frame those
@@ -219,8 +220,8 @@ class GroupCoder:
         return DecodedFrame(self._frames, self._size, frame.lambda_index, latents, past.pixels)
 
     def _past_of(self, latents: Latents, lambda_index: int) -> Past:
-        y_hat = self._frames.dequantise(latents, lambda_index)
-        return Past.of_intra(self._frames.synthesise(y_hat, *self._size), latents)
+        pixels = self._frames.synthesise(latents, lambda_index, *self._size)
+        return Past.of_intra(pixels, latents)
 
 
 def intra_bonus(gop: int, profile: Profile) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from tests.tiny import TINY, save_tiny, tiny_model
 from wavenetmv.codec import PictureCodec
@@ -224,7 +225,7 @@ def command(*arguments: object) -> list[str]:
 def tiny_settings(tmp_path):
     path = tmp_path / "tiny.json"
     stage = {"batch": 2, "crop": 64, "log_every": 1}
-    stages = {"1": stage, "2a": stage, "2b": stage}
+    stages = dict.fromkeys(("1", "2a", "2b", "2c"), stage)
     path.write_text(json.dumps({"model": TINY.to_dict(), "stages": stages}))
     return path
 
@@ -248,15 +249,35 @@ def test_all_stages_from_the_command_line_make_weights_that_code(folder, tmp_pat
     assert "--resume continues it" in again.stderr
 
 
+def test_stage_2c_changes_nothing_but_the_filter(folder, tmp_path, tiny_settings):
+    start, out = save_tiny(tmp_path), tmp_path / "o"
+    result = run(*command("--data", folder, "--out", out, "--config", tiny_settings,
+                          "--stage", "2c", "--from", start, "--steps", 4))  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    weights = out / result.stdout.strip().rpartition("/")[2]
+    before, after = load_file(start), load_file(weights)
+    learned = {name for name in after if name.startswith("post.")}
+    assert any(bool(after[name].any()) for name in learned if name.startswith("post.last."))
+    # Tables are fitted anew, to the pictures of this run.
+    assert set(after) - learned == set(before)
+    for name in set(before) - {"tables.radii", "tables.frequencies"}:
+        assert torch.equal(before[name], after[name]), name
+    codec = PictureCodec("cpu", weights=weights)
+    pixels = np.full((30, 50, 3), 90, np.uint8)
+    assert codec.decode(codec.encode(Picture(pixels))).pixels.shape == pixels.shape
+
+
 def test_a_wavelet_without_learned_steps_has_no_stage_1(folder, tmp_path):
     path = tmp_path / "plain.json"
     stage = {"batch": 2, "crop": 64}
     model = {**TINY.to_dict(), "lifting_hidden": [0, 0, 0]}
-    path.write_text(json.dumps({"model": model, "stages": {"1": stage, "2a": stage, "2b": stage}}))
+    stages = dict.fromkeys(("1", "2a", "2b", "2c"), stage)
+    path.write_text(json.dumps({"model": model, "stages": stages}))
     out = tmp_path / "o"
     result = run(*command("--data", folder, "--out", out, "--config", path, "--steps", 6))
     assert result.returncode == 0, result.stderr
-    assert sorted(each.name for each in out.iterdir() if each.is_dir()) == ["2a", "2b", "cache"]
+    folders = sorted(each.name for each in out.iterdir() if each.is_dir())
+    assert folders == ["2a", "2b", "2c", "cache"]
 
 
 def test_models_have_names(tmp_path):

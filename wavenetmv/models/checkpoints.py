@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavenetmv.errors import CheckpointError
 from wavenetmv.models.codec_model import CodecModel
@@ -28,6 +28,7 @@ from wavenetmv.models.exact import PREFIX, ExactEntropyModel, export_entropy
 from wavenetmv.models.gains import Gains
 from wavenetmv.models.inter import InterAnalysis, InterModel, InterSynthesis
 from wavenetmv.models.lifting import LiftingPacket
+from wavenetmv.models.post_filter import PostFilter, post_filter
 from wavenetmv.models.registry import (
     INTER_FORMAT,
     INTER_SUFFIX,
@@ -42,7 +43,7 @@ from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 
 TABLES = "tables."
 _H_A = "entropy.h_a."
-_FLOAT_PARTS = ("lifting.", "g_a.", "g_s.", "gains.", _H_A)
+_FLOAT_PARTS = ("lifting.", "g_a.", "g_s.", "post.", "gains.", _H_A)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class LoadedModel:
     lifting: LiftingPacket
     g_a: AnalysisTransform
     g_s: SynthesisTransform
+    post: PostFilter | None
     h_a: HyperAnalysis
     gains: Gains
     entropy: ExactEntropyModel
@@ -148,6 +150,7 @@ def load_weights(path: Path) -> LoadedModel:
             config=config,
             g_a=AnalysisTransform(config),
             g_s=SynthesisTransform(config),
+            post=post_filter(config),
             entropy=ExactEntropyModel(config, tensors),
             **_common_parts(config, tensors),
         )
@@ -207,13 +210,15 @@ def _common_parts(config: ModelConfig, tensors: Mapping[str, Tensor]) -> dict[st
 
 
 def _load_float_parts(model: LoadedModel | LoadedInterModel, tensors: Mapping[str, Tensor]) -> None:
-    parts = {
+    parts: dict[str, nn.Module] = {
         "lifting.": model.lifting,
         "g_a.": model.g_a,
         "g_s.": model.g_s,
         "gains.": model.gains,
         _H_A: model.h_a,
     }
+    if isinstance(model, LoadedModel) and model.post is not None:
+        parts["post."] = model.post
     known = (*parts, PREFIX, TABLES)
     if unknown := [key for key in tensors if not key.startswith(known)]:
         raise ValueError(f"unknown tensor {unknown[0]}")

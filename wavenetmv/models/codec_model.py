@@ -13,6 +13,7 @@ from wavenetmv.models.entropy import EntropyModel
 from wavenetmv.models.gains import ANCHOR_LAMBDAS, Gains
 from wavenetmv.models.heads import Head, build_head
 from wavenetmv.models.lifting import LiftingPacket
+from wavenetmv.models.post_filter import post_filter
 from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 
 
@@ -37,6 +38,7 @@ class CodecModel(nn.Module):
         self.lifting = LiftingPacket(config.lifting_hidden, config.base)
         self.g_a = AnalysisTransform(config)
         self.g_s = SynthesisTransform(config)
+        self.post = post_filter(config)
         self.gains = Gains(config.M, config.profiles)
         self.entropy = EntropyModel(config, len(ANCHOR_LAMBDAS))
         self.heads = nn.ModuleDict(
@@ -54,15 +56,24 @@ class CodecModel(nn.Module):
         y: Tensor = self.g_a(packet, self.g_a.mixture(packet))
         return y
 
-    def synthesis(self, y_hat: Tensor) -> Tensor:
-        """y_hat [B, M, H/16, W/16], gain undone -> x_hat [B, 3, H, W], not clamped."""
+    def synthesis(self, y_hat: Tensor, level: Tensor) -> Tensor:
+        """y_hat [B, M, H/16, W/16], gain undone, and its `Gains.level` -> x_hat [B, 3, H, W],
+        not clamped."""
+        x = self.unfiltered(y_hat)
+        if self.post is not None:
+            x = self.post(x, level)
+        return x + 0.5
+
+    def unfiltered(self, y_hat: Tensor) -> Tensor:
+        """y_hat -> what `post` makes the picture of, around zero."""
         packet = self.g_s(y_hat, self.g_s.mixture(y_hat))
-        x_hat: Tensor = self.lifting.inverse(packet) + 0.5
-        return x_hat
+        x: Tensor = self.lifting.inverse(packet)
+        return x
 
     def forward(self, x: Tensor, position: Tensor, block: Tensor | int = 0) -> Output:
         """x as for `analysis`; position [B] = log2(lambda / 64), block as in models/gains.py."""
         y = self.analysis(x).float() * self.gains.encoder(position, block)
         coded = self.entropy(y, position, block)
-        x_hat = self.synthesis(coded.y_hat * self.gains.decoder(position, block)).float()
+        y_hat = coded.y_hat * self.gains.decoder(position, block)
+        x_hat = self.synthesis(y_hat, self.gains.level(position, block)).float()
         return Output(x_hat, coded.y_hat, coded.y_bits, coded.z_bits)

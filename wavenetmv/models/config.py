@@ -7,6 +7,9 @@ from typing import Any
 
 from wavenetmv.types import Profile
 
+# What weights of before these fields had, and are read with.
+_LATER_FIELDS = {"profiles": 1, "post_width": 0}
+
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
@@ -30,6 +33,7 @@ class ModelConfig:
     adamix_width: int = 96
     context_width: int = 192
     profiles: int = 1  # 1: neutral; 2: human and machine, models/gains.py
+    post_width: int = 0  # of the filter on decoded pixels, models/post_filter.py; 0 = none
 
     @property
     def packet_channels(self) -> int:
@@ -61,13 +65,15 @@ class ModelConfig:
         return known.index(profile)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without the newest fields where they say nothing: files of before keep their hash."""
+        values = asdict(self)
+        return {name: values[name] for name in values if name != "post_width" or values[name]}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Raises ValueError on unknown or missing fields; the first weights had no `profiles`."""
+        """Raises ValueError on unknown or missing fields, but for those of `_LATER_FIELDS`."""
         names = {f.name for f in fields(cls)}
-        values = {"profiles": 1, **values}
+        values = {**_LATER_FIELDS, **values}
         if set(values) != names:
             raise ValueError(f"model configuration has fields {sorted(set(values) ^ names)} amiss")
         if values["profiles"] not in (1, 2):

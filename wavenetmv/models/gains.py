@@ -44,6 +44,11 @@ class Gains(nn.Module):
         """position [B] -> factors [B, M, 1, 1] for y."""
         return interpolate(self.log_encoder, position, block).exp()[:, :, None, None]
 
+    def level(self, position: Tensor, block: Tensor | int = 0) -> Tensor:
+        """How finely latents are rounded, [B, 1, 1, 1]: log of the encoder's factors, their mean
+        over the channels."""
+        return interpolate(self.log_encoder, position, block).mean(1)[:, None, None, None]
+
     def decoder(self, position: Tensor, block: Tensor | int = 0) -> Tensor:
         """position [B] -> factors [B, M, 1, 1] for y_hat."""
         return interpolate(self.log_decoder, position, block).exp()[:, :, None, None]

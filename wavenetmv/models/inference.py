@@ -20,6 +20,7 @@ from wavenetmv.models.adamix import pool
 from wavenetmv.models.checkpoints import LoadedInterModel, LoadedModel
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.exact_conv import channels_last
+from wavenetmv.models.post_filter import in_strips
 from wavenetmv.types import (
     DROP_CELL,
     DROP_MAX,
@@ -117,6 +118,9 @@ class InferenceModel(Networks):
     def __init__(self, model: LoadedModel, device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(model, device, dtype)
         self.g_a, self.g_s = model.g_a, model.g_s
+        self.post = model.post
+        if self.post is not None:
+            self.post.to(device, dtype)
 
     @torch.inference_mode()
     def analyse(self, pixels: Tensor, lambda_index: int, block: int = 0) -> tuple[Tensor, Tensor]:
@@ -151,18 +155,26 @@ class InferenceModel(Networks):
         return y
 
     @torch.inference_mode()
-    def synthesise(self, y_hat: Tensor, height: int, width: int) -> Tensor:
-        """y_hat [1, M, h, w] from `dequantise` -> pixels uint8 [height, width, 3]."""
+    def level(self, lambda_index: int, block: int = 0, drops: Drops | None = None) -> Tensor:
+        """What the filter on pixels knows of how latents were rounded, [1, 1, 1, 1] or, where
+        `drops` differ from place to place, [1, 1, h, w]."""
+        return self.gain(self.gains.level, lambda_index, block, drops)
+
+    @torch.inference_mode()
+    def synthesise(self, y_hat: Tensor, level: Tensor, height: int, width: int) -> Tensor:
+        """y_hat [1, M, h, w] from `dequantise`, and its `level` -> pixels uint8
+        [height, width, 3]."""
         h, w = y_hat.shape[2:]
         factor = self.config.latent_factor
         mixture = self.g_s.mixture(y_hat)
         pixels = torch.empty(factor * h, factor * w, 3, dtype=torch.uint8)
         for rows, columns in _tiles(h, w, height * width):
-            seen = y_hat[
-                :, :, rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop
-            ]
+            seen = _part(y_hat, rows, columns)
             packet = self.g_s(self.cast(seen), mixture).float().contiguous()
-            x_hat = self.lifting.inverse(packet) + 0.5
+            x = self.lifting.inverse(packet)
+            if self.post is not None:
+                x = in_strips(self.post, x, _part(level, rows, columns))
+            x_hat = x + 0.5
             top, left = (factor * (s.start - s.seen_start) for s in (rows, columns))
             bottom, right = (factor * (s.stop - s.seen_start) for s in (rows, columns))
             inner = x_hat[0, :, top:bottom, left:right]
@@ -218,6 +230,13 @@ def _spans(size: int, tile: int) -> Iterator[_Span]:
     for start in range(0, size, tile):
         stop = min(start + tile, size)
         yield _Span(start, stop, max(0, start - HALO), min(size, stop + HALO))
+
+
+def _part(x: Tensor, rows: _Span, columns: _Span) -> Tensor:
+    """What a tile sees of x [B, C, h, w]; all of it if it is the same everywhere, [B, C, 1, 1]."""
+    if x.shape[2:] == (1, 1):
+        return x
+    return x[:, :, rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
 
 
 def _paste(y: Tensor, tile: Tensor, rows: _Span, columns: _Span) -> None:

@@ -88,7 +88,7 @@ class InterModel(nn.Module):
 
         It serves people, whatever the profiles of `pictures`.
         """
-        model = cls(replace(pictures.config, profiles=1))
+        model = cls(replace(pictures.config, profiles=1, post_width=0))
         state = model.state_dict()
         for name, value in pictures.state_dict().items():
             if name == "entropy.h_s.features.weight":

@@ -107,7 +107,8 @@ class TaskRateDistortion:
         with torch.no_grad():
             wanted = self.teacher.features(x)
         y_hat, coded, block = _code(model, x, position)
-        mse = (x - model.synthesis(y_hat).float()).square().mean((1, 2, 3))
+        x_hat = model.synthesis(y_hat, model.gains.level(position, block)).float()
+        mse = (x - x_hat).square().mean((1, 2, 3))
         seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
         error = feature_error(detector_of(model).features(seen), wanted)
         return task_measures(x, coded, mse, error, position, block)

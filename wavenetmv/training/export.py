@@ -94,6 +94,10 @@ def _restore(model: CodecModel | InterModel, loaded: LoadedModel | LoadedInterMo
         (model.entropy.h_a, loaded.h_a),
     ):
         ours.load_state_dict(theirs.state_dict())
+    if isinstance(loaded, LoadedModel) and loaded.post is not None:
+        assert isinstance(model, CodecModel)
+        assert model.post is not None
+        model.post.load_state_dict(loaded.post.state_dict())
     restore_entropy(model.entropy, load_file(loaded.info.path))
 
 

@@ -111,7 +111,8 @@ class _Counts:
         size = (y.shape[2], y.shape[3])
         found = walk(self._pictures.entropy, size, lambda_index, quantise, block)
         y_hat = self._pictures.dequantise(found, lambda_index, block)
-        pixels = self._pictures.synthesise(y_hat, height, width)
+        level = self._pictures.level(lambda_index, block)
+        pixels = self._pictures.synthesise(y_hat, level, height, width)
         past = Past(Reference(pixels, found, intra=True))
         for frame in frames[1:]:
             past = self._add_frame(shared_tensor(frame), past, lambda_index, block)

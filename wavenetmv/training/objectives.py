@@ -56,6 +56,22 @@ def latent_rate_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Me
     return weighted_measures(x, coded.y_bits, coded.z_bits, mse, position)
 
 
+def filtered_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measures:
+    """Stage 2c: the squared error that the filter on pixels leaves.
+
+    All before it stays as it is; half of the pictures are coded for machines if it knows them.
+    """
+    block = torch.arange(len(x), device=x.device) % model.config.profiles
+    with torch.no_grad():
+        y = model.analysis(x).float() * model.gains.encoder(position, block)
+        coded = model.entropy(y, position, block)
+        decoded = model.unfiltered(coded.y_hat * model.gains.decoder(position, block)).float()
+        level = model.gains.level(position, block)
+    assert model.post is not None
+    mse = (x - 0.5 - model.post(decoded, level)).square().mean((1, 2, 3))
+    return weighted_measures(x, coded.y_bits, coded.z_bits, mse, position)
+
+
 def weighted_measures(
     x: Tensor,
     y_bits: Tensor,

@@ -24,7 +24,13 @@ from wavenetmv.training.cache import PictureCache
 from wavenetmv.training.courses import COURSES, Course, Lesson
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
-from wavenetmv.training.objectives import Objective, latent_rate_distortion, rate_distortion
+from wavenetmv.training.objectives import (
+    Objective,
+    filtered_distortion,
+    latent_rate_distortion,
+    rate_distortion,
+)
+from wavenetmv.training.post_filter import with_post_filter
 from wavenetmv.training.prior_heads import PriorHead
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stage_config import StageConfig
@@ -74,6 +80,10 @@ STAGES = (
         "2b",
         StageConfig(steps=1, batch=16, crop=192, lr=6e-4, decay_from=0.3, fake_quant_from=0.75),
         share=0.88, trains=("",), objective=rate_distortion,
+    ),
+    Stage(
+        "2c", StageConfig(steps=1, batch=24, crop=128, lr=2e-3, muon=False, fake_quant_from=0.0),
+        share=0.1, trains=("post.",), objective=filtered_distortion,
     ),
     Stage(
         "3a", StageConfig(steps=1, batch=16, crop=256, lr=1e-3, ema=0.998),
@@ -191,6 +201,8 @@ def run_stages(
         if stage.lesson:
             assert teacher is not None
             _give_head(model, stage.task, teacher, prior, data, seed)
+        if stage.name == "2c":
+            model = with_post_filter(model)
         if stage.name == "3b":
             model = with_machine_profile(model)
         model.to(device)
@@ -250,7 +262,7 @@ def _starting_model(
         path = out / earlier / CHECKPOINT
         if path.exists():
             model = load_checkpoint(path)
-            if model.config != model_config:
+            if replace(model.config, post_width=model_config.post_width) != model_config:
                 raise CheckpointError(f"{path} is of another model configuration")
             if earlier == "1":
                 initialise(model, picture_samples(data, seed))
