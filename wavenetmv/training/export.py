@@ -9,6 +9,7 @@ from pickle import UnpicklingError
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from wavenetmv.errors import CheckpointError
 from wavenetmv.models.checkpoints import (
@@ -109,19 +110,22 @@ def export(
     description: str = "",
     codec: Path | None = None,
     data: PictureCache | None = None,
+    tables_of: Path | None = None,
 ) -> list[Path]:
     """Write the weights file of a checkpoint into `folder`, and one for each of its heads.
 
     codec   the weights file of the checkpoint's codec, where that did not train: the heads
             are for its streams then, and no codec is written
     data    pictures to fit the probability tables to; None makes Gaussian ones
+    tables_of  the weights file whose tables serve as they are, where nothing learned that makes
+            symbols
 
     Returns the files written.
     """
     model = load_checkpoint(checkpoint)
     written = []
     if codec is None:
-        tables = make_tables(model, data)
+        tables = make_tables(model, data) if tables_of is None else _tables_of(tables_of)
         codec = save_weights(model, tables, folder, name=name, description=description)
         written.append(codec)
     codec_hash = read_info(codec).stream_hash
@@ -129,3 +133,8 @@ def export(
         assert isinstance(head, Head)
         written.append(save_head(head, folder, codec_hash=codec_hash, description=description))
     return written
+
+
+def _tables_of(path: Path) -> dict[str, Tensor]:
+    loaded = load_weights(path)
+    return {"radii": loaded.table_radii, "frequencies": loaded.table_frequencies}

@@ -74,9 +74,13 @@ def _export(
     if not group.leads or stages[-1].name == "1":
         return []
     description = f"trained by wmv train, stages to {stages[-1].name}, seed {options.seed}"
-    frozen = all(part.startswith("heads.") for stage in stages for part in stage.trains)
-    from_weights = options.start is not None and options.start.suffix == ".safetensors"
+    start = options.start
+    if start is not None and start.suffix != ".safetensors":
+        start = None
+    learned = tuple(part for stage in stages for part in stage.trains)
+    heads_only = all(part.startswith("heads.") for part in learned)
     return export(
         checkpoint, options.out, name=options.name or options.model, description=description,
-        codec=options.start if frozen and from_weights else None, data=data,
+        codec=start if heads_only else None, data=data,
+        tables_of=start if learned == ("post.",) else None,
     )  # fmt: skip
