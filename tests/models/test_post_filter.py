@@ -58,7 +58,7 @@ def test_strips_change_nothing(post, monkeypatch, rows):
     assert torch.allclose(in_strips(post, x, level), post(x, level), atol=1e-6)
 
 
-def test_files_without_one_keep_their_hash(tmp_path):
+def test_files_without_one_keep_their_hash():
     assert post_filter(TINY) is None
     assert "post_width" not in TINY.to_dict()
     filtered = replace(TINY, post_width=8)

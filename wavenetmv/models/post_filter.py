@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.transforms import NEGATIVE_SLOPE, zero_
 
-REACH = 4  # pixels
+_INNER = 2  # convolutions between the first and the last
+REACH = _INNER + 2  # pixels
 _STRIP = 128  # rows of pixels at a time: less memory, and the processor's caches hold them
 
 
 class PostFilter(nn.Module):
-    """x + what four 3x3 convolutions make of x and level, `width` channels inside.
+    """x + what 3x3 convolutions make of x and level, `width` channels inside.
 
     It knows how coarsely the latents were rounded (`Gains.level`), and starts as nothing.
     """
@@ -27,7 +28,7 @@ class PostFilter(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(3 + 1, width, 3, padding=1)
-        self.inner = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        self.inner = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(_INNER))
         self.last = zero_(nn.Conv2d(width, 3, 3, padding=1))
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:

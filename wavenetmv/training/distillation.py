@@ -17,7 +17,7 @@ from torch import Tensor
 from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.entropy import Coded
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
-from wavenetmv.training.objectives import Measures, weighted_measures
+from wavenetmv.training.objectives import Measures, coded_in_turn, weighted_measures
 from wavenetmv.training.teachers import EfficientNetTeacher, YoloxTeacher
 from wavenetmv.types import LAMBDA_MIN
 
@@ -51,7 +51,7 @@ class FeatureMatching:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64; position as for `CodecModel`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-            y_hat, coded, _ = _code(model, x, position)
+            y_hat, coded, _ = coded_in_turn(model, x, position)
         error = feature_error(detector_of(model).features(y_hat), wanted).mean()
         return _measures(x, coded, error, error)
 
@@ -75,7 +75,7 @@ class LogitMatching:
         with torch.no_grad():
             wanted = self.teacher.features(x)
             answer = self.teacher.tail.predict(wanted)
-            y_hat, coded, _ = _code(model, x, position)
+            y_hat, coded, _ = coded_in_turn(model, x, position)
         head = cast(ClassificationHead, model.heads[ClassificationHead.task])
         found = head.features(y_hat, (x.shape[2], x.shape[3]))
         error = feature_error(found, wanted).mean()
@@ -106,7 +106,7 @@ class TaskRateDistortion:
         """x and position as for `FeatureMatching`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-        y_hat, coded, block = _code(model, x, position)
+        y_hat, coded, block = coded_in_turn(model, x, position)
         x_hat = model.synthesis(y_hat, model.gains.level(position, block)).float()
         mse = (x - x_hat).square().mean((1, 2, 3))
         seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
@@ -138,17 +138,6 @@ def stretched(position: Tensor) -> Tensor:
 
 def detector_of(model: CodecModel) -> DetectionHead:
     return cast(DetectionHead, model.heads[DetectionHead.task])
-
-
-def _code(model: CodecModel, x: Tensor, position: Tensor) -> tuple[Tensor, Coded, Tensor]:
-    """What a decoder hands to a head, what it costs, and the profile's block [B] of each picture.
-
-    The profiles that the model knows take turns: a head reads the streams of all.
-    """
-    block = torch.arange(len(x), device=x.device) % model.config.profiles
-    y = model.analysis(x).float() * model.gains.encoder(position, block)
-    coded = model.entropy(y, position, block)
-    return coded.y_hat * model.gains.decoder(position, block), coded, block
 
 
 def _measures(x: Tensor, coded: Coded, loss: Tensor, error: Tensor) -> Measures:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.models.entropy import Coded
 from wavenetmv.types import LAMBDA_MIN
 
 # lambda 64..2048 of the command line times this is the field's lambda on 255^2 * mse:
@@ -61,15 +62,22 @@ def filtered_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measu
 
     All before it stays as it is; half of the pictures are coded for machines if it knows them.
     """
-    block = torch.arange(len(x), device=x.device) % model.config.profiles
     with torch.no_grad():
-        y = model.analysis(x).float() * model.gains.encoder(position, block)
-        coded = model.entropy(y, position, block)
-        decoded = model.unfiltered(coded.y_hat * model.gains.decoder(position, block)).float()
+        y_hat, coded, block = coded_in_turn(model, x, position)
+        decoded = model.unfiltered(y_hat).float()
         level = model.gains.level(position, block)
     assert model.post is not None
     mse = (x - 0.5 - model.post(decoded, level)).square().mean((1, 2, 3))
     return weighted_measures(x, coded.y_bits, coded.z_bits, mse, position)
+
+
+def coded_in_turn(model: CodecModel, x: Tensor, position: Tensor) -> tuple[Tensor, Coded, Tensor]:
+    """What a decoder hands to synthesis and heads, what it costs, and the profile's block [B] of
+    each picture: the profiles that the model knows take turns."""
+    block = torch.arange(len(x), device=x.device) % model.config.profiles
+    y = model.analysis(x).float() * model.gains.encoder(position, block)
+    coded = model.entropy(y, position, block)
+    return coded.y_hat * model.gains.decoder(position, block), coded, block
 
 
 def weighted_measures(
