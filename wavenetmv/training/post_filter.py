@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from wavenetmv.models.codec_model import CodecModel
 
-_WIDTH = 24
+_WIDTH = 16
 
 
 def with_post_filter(model: CodecModel) -> CodecModel:

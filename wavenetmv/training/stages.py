@@ -50,6 +50,7 @@ class Stage:
     trains     the parameters that learn, by prefix; () for those that a head's course names
     lesson     of a head's course: instead of `objective`, what makes one from a teacher
     task       whose head learns, where there is a lesson
+    extend     gives a model what this stage teaches it beside, where it lacks it
     """
 
     name: str
@@ -59,6 +60,7 @@ class Stage:
     objective: Objective | None = None
     lesson: Callable[[Course], Lesson | None] | None = None
     task: str = DetectionHead.task
+    extend: Callable[[CodecModel], CodecModel] | None = None
 
     @property
     def folder(self) -> str:
@@ -83,7 +85,7 @@ STAGES = (
     ),
     Stage(
         "2c", StageConfig(steps=1, batch=24, crop=128, lr=2e-3, muon=False, fake_quant_from=0.0),
-        share=0.1, trains=("post.",), objective=filtered_distortion,
+        share=0.1, trains=("post.",), objective=filtered_distortion, extend=with_post_filter,
     ),
     Stage(
         "3a", StageConfig(steps=1, batch=16, crop=256, lr=1e-3, ema=0.998),
@@ -92,7 +94,7 @@ STAGES = (
     Stage(
         "3b",
         StageConfig(steps=1, batch=12, crop=256, lr=2e-4, decay_from=0.3, fake_quant_from=0.75),
-        share=0.7, trains=("",), lesson=lambda course: course.together,
+        share=0.7, trains=("",), lesson=lambda course: course.together, extend=with_machine_profile,
     ),
 )  # fmt: skip
 
@@ -201,10 +203,8 @@ def run_stages(
         if stage.lesson:
             assert teacher is not None
             _give_head(model, stage.task, teacher, prior, data, seed)
-        if stage.name == "2c":
-            model = with_post_filter(model)
-        if stage.name == "3b":
-            model = with_machine_profile(model)
+        if stage.extend:
+            model = stage.extend(model)
         model.to(device)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith(stage.trains))
