@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from tests.heads import save_cat_head
 from tests.tiny import TINY, save_tiny, tiny_model
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import UsageFault
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.exact import export_entropy
+from wavenetmv.models.registry import SEARCH_VARIABLE, read_head_info, read_info
 from wavenetmv.training.batches import PictureBatches
 from wavenetmv.training.cache import open_cache
 from wavenetmv.training.export import load_checkpoint, model_from_weights
@@ -249,12 +252,16 @@ def test_all_stages_from_the_command_line_make_weights_that_code(folder, tmp_pat
     assert "--resume continues it" in again.stderr
 
 
-def test_stage_2c_changes_nothing_but_the_filter(folder, tmp_path, tiny_settings):
+def test_stage_2c_changes_nothing_but_the_filter(folder, tmp_path, tiny_settings, monkeypatch):
     start, out = save_tiny(tmp_path), tmp_path / "o"
+    old_head = save_cat_head(tmp_path, start)
+    monkeypatch.setenv(SEARCH_VARIABLE, str(tmp_path))
     result = run(*command("--data", folder, "--out", out, "--config", tiny_settings,
                           "--stage", "2c", "--from", start, "--steps", 4))  # fmt: skip
     assert result.returncode == 0, result.stderr
-    weights = out / result.stdout.strip().rpartition("/")[2]
+    weights, head = (Path(line) for line in result.stdout.splitlines())
+    assert load_file(head).keys() == load_file(old_head).keys()
+    assert read_head_info(head).codec_hash == read_info(weights).stream_hash.hex()
     before, after = load_file(start), load_file(weights)
     learned = {name for name in after if name.startswith("post.")}
     assert any(bool(after[name].any()) for name in learned if name.startswith("post.last."))

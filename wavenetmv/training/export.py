@@ -9,7 +9,7 @@ from pickle import UnpicklingError
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavenetmv.errors import CheckpointError
 from wavenetmv.models.checkpoints import (
@@ -22,10 +22,10 @@ from wavenetmv.models.checkpoints import (
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.exact import restore_entropy
-from wavenetmv.models.head_checkpoints import save_head
+from wavenetmv.models.head_checkpoints import load_head, save_head
 from wavenetmv.models.heads import Head
 from wavenetmv.models.inter import CHECKPOINT_KIND, InterModel
-from wavenetmv.models.registry import DEFAULT_NAME, read_info
+from wavenetmv.models.registry import DEFAULT_NAME, list_heads, read_info
 from wavenetmv.training.cache import PictureCache
 from wavenetmv.training.tables import make_tables
 
@@ -110,26 +110,31 @@ def export(
     description: str = "",
     codec: Path | None = None,
     data: PictureCache | None = None,
-    tables_of: Path | None = None,
+    same_latents_as: Path | None = None,
 ) -> list[Path]:
     """Write the weights file of a checkpoint into `folder`, and one for each of its heads.
 
     codec   the weights file of the checkpoint's codec, where that did not train: the heads
             are for its streams then, and no codec is written
     data    pictures to fit the probability tables to; None makes Gaussian ones
-    tables_of  the weights file whose tables serve as they are, where nothing learned that makes
-            symbols
+    same_latents_as  the weights file that the checkpoint comes from, where nothing learned that
+            makes latents or symbols: its tables serve, and so do all known heads for its streams
 
     Returns the files written.
     """
     model = load_checkpoint(checkpoint)
+    heads = dict(model.heads.items())
     written = []
     if codec is None:
-        tables = make_tables(model, data) if tables_of is None else _tables_of(tables_of)
+        if same_latents_as is None:
+            tables = make_tables(model, data)
+        else:
+            tables = _tables_of(same_latents_as)
+            heads = _heads_for(same_latents_as) | heads
         codec = save_weights(model, tables, folder, name=name, description=description)
         written.append(codec)
     codec_hash = read_info(codec).stream_hash
-    for head in model.heads.values():
+    for head in heads.values():
         assert isinstance(head, Head)
         written.append(save_head(head, folder, codec_hash=codec_hash, description=description))
     return written
@@ -138,3 +143,9 @@ def export(
 def _tables_of(path: Path) -> dict[str, Tensor]:
     loaded = load_weights(path)
     return {"radii": loaded.table_radii, "frequencies": loaded.table_frequencies}
+
+
+def _heads_for(path: Path) -> dict[str, nn.Module]:
+    """The known heads for streams of a weights file, by task."""
+    codec = read_info(path).stream_hash.hex()
+    return {info.task: load_head(info) for info in list_heads() if info.codec_hash == codec}

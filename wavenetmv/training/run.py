@@ -82,5 +82,5 @@ def _export(
     return export(
         checkpoint, options.out, name=options.name or options.model, description=description,
         codec=start if heads_only else None, data=data,
-        tables_of=start if learned == ("post.",) else None,
+        same_latents_as=start if learned == ("post.",) else None,
     )  # fmt: skip
