@@ -20,7 +20,10 @@ NEGATIVE_SLOPE = 0.1
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(act(conv(act(x)))), 3x3, `width` channels inside."""
+    """x + conv(act(conv(act(x)))), 3x3, `width` channels inside.
+
+    The convolutions may have less precision than x, which keeps its own.
+    """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -30,7 +33,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, mixture: None = None) -> Tensor:
         """`mixture` is there for the places that an `AdaMixBlock` may have too."""
-        inner = self.first(F.leaky_relu(x, NEGATIVE_SLOPE))
+        seen = x.to(self.first.weight.dtype)
+        inner = self.first(F.leaky_relu(seen, NEGATIVE_SLOPE))
         out: Tensor = x + self.last(F.leaky_relu(inner, NEGATIVE_SLOPE, inplace=True))
         return out
 
@@ -45,7 +49,8 @@ class AdaMixBlock(nn.Module):
         zero_(self.last)
 
     def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
-        inner = self.first(F.leaky_relu(x, NEGATIVE_SLOPE), mixture)
+        seen = x.to(self.first.weight.dtype)
+        inner = self.first(F.leaky_relu(seen, NEGATIVE_SLOPE), mixture)
         out: Tensor = x + self.last(F.leaky_relu(inner, NEGATIVE_SLOPE, inplace=True))
         return out
 
@@ -72,7 +77,7 @@ class AnalysisTransform(nn.Module):
 
     def forward(self, packet: Tensor, mixture: Tensor | None) -> Tensor:
         x = packet if self.adamix is None else self.adamix(packet, mixture)
-        y: Tensor = self.coarse(self.down(self.fine(x)))
+        y: Tensor = self.coarse(self.down(self.fine(x).to(self.down.weight.dtype)))
         return y
 
 
@@ -97,7 +102,7 @@ class SynthesisTransform(nn.Module):
         return None if self.attention is None else self.attention(pool(y_hat))
 
     def forward(self, y_hat: Tensor, mixture: Tensor | None) -> Tensor:
-        x = self.up(self.coarse(y_hat))
+        x = self.up(self.coarse(y_hat).to(self.up.weight.dtype))
         if self.adamix is not None:
             x = self.adamix(x, mixture)
         packet: Tensor = self.fine(x)
