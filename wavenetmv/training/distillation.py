@@ -17,7 +17,12 @@ from torch import Tensor
 from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.entropy import Coded
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
-from wavenetmv.training.objectives import Measures, coded_in_turn, weighted_measures
+from wavenetmv.training.objectives import (
+    Measures,
+    coded_in_turn,
+    coded_measures,
+    weighted_measures,
+)
 from wavenetmv.training.teachers import EfficientNetTeacher, YoloxTeacher
 from wavenetmv.types import LAMBDA_MIN
 
@@ -53,7 +58,7 @@ class FeatureMatching:
             wanted = self.teacher.features(x)
             y_hat, coded, _ = coded_in_turn(model, x, position)
         error = feature_error(detector_of(model).features(y_hat), wanted).mean()
-        return _measures(x, coded, error, error)
+        return coded_measures(x, coded, error, feature_error=error.item())
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ class LogitMatching:
         found = head.features(y_hat, (x.shape[2], x.shape[3]))
         error = feature_error(found, wanted).mean()
         divergence = answer_error(head.tail.predict(found), answer, self.temperature)
-        return _measures(x, coded, error + self.logit_weight * divergence, error)
+        loss = error + self.logit_weight * divergence
+        return coded_measures(x, coded, loss, feature_error=error.item())
 
 
 def answer_error(found: Tensor, wanted: Tensor, temperature: float) -> Tensor:
@@ -138,13 +144,3 @@ def stretched(position: Tensor) -> Tensor:
 
 def detector_of(model: CodecModel) -> DetectionHead:
     return cast(DetectionHead, model.heads[DetectionHead.task])
-
-
-def _measures(x: Tensor, coded: Coded, loss: Tensor, error: Tensor) -> Measures:
-    pixels = x.shape[2] * x.shape[3]
-    return Measures(
-        loss,
-        coded.y_bits.mean().item() / pixels,
-        coded.z_bits.mean().item() / pixels,
-        feature_error=error.item(),
-    )

@@ -72,13 +72,7 @@ def filtered_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measu
     x = x - 0.5
     mse = (x - model.post(decoded, level)).square().mean((1, 2, 3))
     before = (x - decoded).square().mean((1, 2, 3)).clamp_min(_TINY_ERROR)
-    pixels = x.shape[2] * x.shape[3]
-    return Measures(
-        (mse / before).mean(),
-        coded.y_bits.mean().item() / pixels,
-        coded.z_bits.mean().item() / pixels,
-        psnr(mse),
-    )
+    return coded_measures(x, coded, (mse / before).mean(), psnr=_psnr(mse))
 
 
 def coded_in_turn(model: CodecModel, x: Tensor, position: Tensor) -> tuple[Tensor, Coded, Tensor]:
@@ -117,11 +111,25 @@ def weighted_measures(
         (weight * (rate + distortion)).mean(),
         y_bits.detach().mean().item() / pixels,
         z_bits.detach().mean().item() / pixels,
-        psnr(mse),
+        _psnr(mse),
         math.nan if feature_error is None else feature_error.detach().mean().item(),
     )
 
 
-def psnr(mse: Tensor) -> float:
+def coded_measures(
+    x: Tensor,
+    coded: Coded,
+    loss: Tensor,
+    *,
+    psnr: float = math.nan,
+    feature_error: float = math.nan,
+) -> Measures:
+    """What to log where the codec is frozen, and its rate no part of the loss."""
+    pixels = x.shape[2] * x.shape[3]
+    y_bpp, z_bpp = (bits.mean().item() / pixels for bits in (coded.y_bits, coded.z_bits))
+    return Measures(loss, y_bpp, z_bpp, psnr, feature_error)
+
+
+def _psnr(mse: Tensor) -> float:
     """Of the mean of squared errors [B], in dB; pixels span 1."""
     return -10 * math.log10(max(mse.detach().mean().item(), 1e-12))
