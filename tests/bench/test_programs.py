@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from PIL import Image
 from tests.heads import coffee_head, lively, save_for, write_state_dict
 from wavenetmv.bench import classification, memory, rate_distortion, speed
 from wavenetmv.bench.pictures import load_folder
+from wavenetmv.bench.published import published_kodak
 from wavenetmv.errors import InputError
+from wavenetmv.metrics import decibels
 from wavenetmv.models.registry import default_weights
 from wavenetmv.training.teachers import EfficientNetTeacher
 
@@ -45,6 +48,34 @@ def test_rate_distortion_program(folder, tmp_path, monkeypatch, capsys):
     assert f"lambda  2048  {top:.4f} bpp" in printed
     assert "BD-rate against jpeg" in printed
     assert "BD-rate against webp" in printed
+
+
+def test_published_curves_are_compared_in_both_measures():
+    """A codec that is a published curve itself needs no more bits than that."""
+    curve = published_kodak()["av1"]
+    points = [
+        rate_distortion.Point("x", number, bpp, quality, decibels(likeness))
+        for number, ((bpp, quality), (_, likeness)) in enumerate(
+            zip(curve.psnr, curve.ms_ssim, strict=True)
+        )
+    ]
+    by_error = rate_distortion.compare_published(points)
+    by_likeness = rate_distortion.compare_published_ms_ssim(points)
+    assert by_error["AV1"] == pytest.approx(0)
+    assert by_likeness["AV1"] == pytest.approx(0)
+    assert by_error["VTM (VVC intra)"] > 5
+    assert set(by_likeness) <= set(by_error)
+
+
+def test_ms_ssim_is_of_the_mean_of_all_pictures():
+    rows = [
+        rate_distortion.Coded(name, "wmv", 64, 100, 0.1, 30.0, likeness)
+        for name, likeness in (("a.png", 0.9), ("b.png", 0.96))
+    ]
+    (point,) = rate_distortion.curve(rows)
+    assert point.ms_ssim_db == pytest.approx(decibels(0.93))
+    (without,) = rate_distortion.curve([*rows, replace(rows[0], name="c.png", ms_ssim=None)])
+    assert without.ms_ssim_db is None
 
 
 def test_rows_that_do_not_rise_are_named():

@@ -1,4 +1,4 @@
-"""Rate and PSNR of the shipped weights on real files, against JPEG and WebP run here.
+"""Rate, PSNR and MS-SSIM of the shipped weights on real files, against JPEG and WebP run here.
 
     python -m wavenetmv.bench.rate_distortion FOLDER [--json OUT] [--checkpoint PT] [--kodak]
         [--for human]
@@ -25,7 +25,7 @@ from wavenetmv.bench.pictures import load_folder
 from wavenetmv.bench.published import published_kodak
 from wavenetmv.bitstream import inspect
 from wavenetmv.codec import PictureCodec
-from wavenetmv.metrics import Pixels, bd_rate, bits_per_pixel, psnr
+from wavenetmv.metrics import Pixels, bd_rate, bits_per_pixel, decibels, ms_ssim, psnr
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.training.export import load_checkpoint
 from wavenetmv.types import Picture, Profile
@@ -39,11 +39,12 @@ class Point:
     setting: float
     bpp: float
     psnr: float
+    ms_ssim_db: float | None  # decibels of the mean; None where a picture is too small for it
 
 
 @dataclass(frozen=True)
 class Coded:
-    """One picture at one setting."""
+    """One picture at one setting. ms_ssim: 0..1; None if it is too small, or was not wanted."""
 
     name: str
     codec: str
@@ -51,6 +52,7 @@ class Coded:
     file_bytes: int
     bpp: float
     psnr: float
+    ms_ssim: float | None = None
 
 
 def measure(
@@ -60,6 +62,7 @@ def measure(
     encode: Callable[[Pixels, float], bytes],
     decode: Callable[[bytes, int, int], Pixels],
     begins: Callable[[float], None] = lambda setting: None,
+    with_ms_ssim: bool = False,
 ) -> list[Coded]:
     """Real bytes at every setting; `begins` is called before each."""
     rows = []
@@ -69,11 +72,10 @@ def measure(
             data = encode(pixels, setting)
             height, width = pixels.shape[:2]
             bpp = bits_per_pixel(len(data), width, height)
-            rows.append(
-                Coded(
-                    name, codec, setting, len(data), bpp, psnr(pixels, decode(data, height, width))
-                )
-            )
+            decoded = decode(data, height, width)
+            likeness = ms_ssim(pixels, decoded) if with_ms_ssim else None
+            quality = psnr(pixels, decoded)
+            rows.append(Coded(name, codec, setting, len(data), bpp, quality, likeness))
     return rows
 
 
@@ -82,11 +84,12 @@ def measure_wmv(
     pictures: dict[str, Pixels],
     profile: Profile | None = None,
     begins: Callable[[float], None] = lambda setting: None,
+    with_ms_ssim: bool = False,
 ) -> list[Coded]:
     return measure(
         "wmv", ANCHOR_LAMBDAS, pictures,
         lambda pixels, lmbda: codec.encode(Picture(pixels), lmbda, profile),
-        lambda data, height, width: codec.decode(data).pixels, begins,
+        lambda data, height, width: codec.decode(data).pixels, begins, with_ms_ssim,
     )  # fmt: skip
 
 
@@ -108,15 +111,32 @@ def curve(rows: list[Coded]) -> list[Point]:
                 name, setting,
                 float(np.mean([row.bpp for row in chosen])),
                 float(np.mean([row.psnr for row in chosen])),
+                _mean_decibels([row.ms_ssim for row in chosen]),
             )
         )  # fmt: skip
     return points
+
+
+def _mean_decibels(likenesses: list[float | None]) -> float | None:
+    """As published curves have it."""
+    known = [each for each in likenesses if each is not None]
+    return decibels(float(np.mean(known))) if len(known) == len(likenesses) else None
 
 
 def compare_published(points: list[Point]) -> dict[str, float]:
     """BD-rate in percent against each curve published for Kodak, by title."""
     ours = [(point.bpp, point.psnr) for point in points]
     return {entry.title: bd_rate(entry.psnr, ours) for entry in published_kodak().values()}
+
+
+def compare_published_ms_ssim(points: list[Point]) -> dict[str, float]:
+    """The same for MS-SSIM in decibels, against the curves that have it."""
+    ours = [(point.bpp, point.ms_ssim_db) for point in points if point.ms_ssim_db is not None]
+    return {
+        entry.title: bd_rate([(bpp, decibels(value)) for bpp, value in entry.ms_ssim], ours)
+        for entry in published_kodak().values()
+        if entry.ms_ssim
+    }
 
 
 def not_monotone(rows: list[Coded]) -> list[str]:
@@ -167,12 +187,14 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--for", dest="profile", help="machine or human")
-    parser.add_argument("--kodak", action="store_true", help="compare with published curves")
+    parser.add_argument(
+        "--kodak", action="store_true", help="compare with published curves, in MS-SSIM too"
+    )
     arguments = parser.parse_args()
     pictures = load_folder(arguments.folder)
     codec = PictureCodec(weights=arguments.weights)
     profile = profile_of(arguments.profile)
-    rows = measure_wmv(codec, pictures, profile)
+    rows = measure_wmv(codec, pictures, profile, with_ms_ssim=arguments.kodak)
     report(rows)
     ours = curve(rows)
     for baseline in (JPEG, WEBP):
@@ -185,6 +207,8 @@ def main() -> None:
     if arguments.kodak:
         for title, change in compare_published(ours).items():
             print(f"BD-rate against {title} as published {change:+.1f}%")
+        for title, change in compare_published_ms_ssim(ours).items():
+            print(f"BD-rate (MS-SSIM) against {title} as published {change:+.1f}%")
     if arguments.checkpoint:
         # The estimate is of plainly rounded symbols.
         rounding = PictureCodec(weights=arguments.weights, rd_slope=0)
@@ -199,7 +223,8 @@ def main() -> None:
 
 def report(rows: list[Coded]) -> None:
     for point in curve(rows):
-        print(f"lambda {point.setting:5g}  {point.bpp:.4f} bpp  {point.psnr:.2f} dB")
+        likeness = "" if point.ms_ssim_db is None else f"  MS-SSIM {point.ms_ssim_db:.2f} dB"
+        print(f"lambda {point.setting:5g}  {point.bpp:.4f} bpp  {point.psnr:.2f} dB{likeness}")
     wrong = not_monotone(rows)
     verdict = "not for " + ", ".join(wrong) if wrong else "yes"
     print(f"more bytes and higher PSNR with lambda, every picture: {verdict}")
