@@ -24,6 +24,7 @@ from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.exact import export_entropy
 from wavenetmv.models.inter import InterModel
 from wavenetmv.models.registry import read_inter_info
+from wavenetmv.quality_hold import QualityHold
 from wavenetmv.training.export import inter_model_from_weights
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.types import GOP_DEFAULT, LAMBDA_STEPS_PER_OCTAVE, Profile, VideoFrame, VideoInfo
@@ -130,6 +131,18 @@ def test_blocks_that_networks_spoil_show_the_prediction(codec, frames, monkeypat
     assert first.any()
     assert np.array_equal(after_first, first)
     assert np.array_equal(maps[2][1], second)
+
+
+def test_finer_rounding_keeps_more(frames, monkeypatch):
+    """What an encoder does where there is no more lambda; decoders need not know."""
+    codec = PictureCodec("cpu")  # random networks would leave nothing near the dead zone
+    _, plain = encode(codec, frames, lmbda=512, profile=Profile.HUMAN)
+    monkeypatch.setattr(QualityHold, "finer", 3.0)
+    header, finer = encode(codec, frames, lmbda=512, profile=Profile.HUMAN)
+    assert kinds(finer) == "IPPPP"
+    assert finer[0].payload == plain[0].payload
+    assert len(finer[1].payload.coded) > len(plain[1].payload.coded)
+    assert len(decode(codec, header, finer)) == COUNT  # each with the CRC of its symbols
 
 
 @pytest.mark.parametrize(("gop", "expected"), [(1, "IIIII"), (2, "IPIPI"), (3, "IPPIP")])

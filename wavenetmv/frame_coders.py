@@ -26,7 +26,7 @@ from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE, Profile
 
 # Octaves of lambda. For people a whole one saves a little more, but inter frames cannot keep its
 # quality; what machines saw of an intra frame, they find again in the frames after it.
-_MOST_INTRA_BONUS = 0.55
+_MOST_INTRA_BONUS = 0.3
 _MOST_INTRA_BONUS_FOR_MACHINES = 1.3
 _LOOK_EVERY = 4  # frames: what a head looks at moves slowly, and a look takes as long as a frame
 
@@ -184,16 +184,19 @@ class GroupCoder:
         self._gop = gop
         self._past: Past | None = None
         self._since_intra = 0
-        self._hold = QualityHold()
+        self._hold = QualityHold(lambda_index)
         self._quality_map, self._looks = quality_map, looks
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
         if self._looks:
             self._looks.begin()
         if self._past is not None and self._since_intra != self._gop:
-            index = min(self._lambda_index + self._hold.steps, LAMBDA_INDEX_MAX)
-            look = self._looks.at(pixels) if self._looks else None
-            found = self._inter.encode(pixels, self._past, index, look)
+            index = self._hold.index
+            if self._looks:
+                found = self._inter.encode(pixels, self._past, index, self._looks.at(pixels))
+            else:
+                finer = self._hold.finer
+                found = self._inter.encode(pixels, self._past, index, finer=finer)
             if found is not None:
                 payload, self._past = found
                 self._since_intra += 1
@@ -201,7 +204,7 @@ class GroupCoder:
                 return CodedFrame(PacketKind.INTER, time, index, payload)
         payload, latents = self._frames.encode(pixels, self._intra_index, self._looks)
         self._past = self._past_of(latents, self._intra_index)
-        self._since_intra, self._hold = 1, QualityHold()
+        self._since_intra, self._hold = 1, QualityHold(self._lambda_index)
         return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:

@@ -34,7 +34,7 @@ from wavenetmv.bitstream import (
 )
 from wavenetmv.frame_codec import Dequantise, Latents, Look, enough_memory, shared_tensor
 from wavenetmv.models.checkpoints import LoadedInterModel
-from wavenetmv.models.dead_zone import dead_zone_of
+from wavenetmv.models.dead_zone import dead_zone_of, rescaled
 from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
 from wavenetmv.models.latents import Quantise, walk
 from wavenetmv.motion_estimation import find_motion
@@ -112,12 +112,18 @@ class InterFrameCodec:
         return replace(self, block=self.model.config.block_of(profile))
 
     def encode(
-        self, pixels: Pixels, past: Past, lambda_index: int, look: Look | None = None
+        self,
+        pixels: Pixels,
+        past: Past,
+        lambda_index: int,
+        look: Look | None = None,
+        finer: float = 0.0,
     ) -> tuple[FramePayload, Past] | None:
         """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload and the next frame's past.
 
-        `look` is for frames with quality maps, and `past` has one too then.  None if the frame
-        before is of no use for this one, as after a scene cut.
+        `look` is for frames with quality maps, and `past` has one too then.  `finer`: rounding
+        values errors by so many octaves more than lambda says.  None if the frame before is of
+        no use for this one, as after a scene cut.
         """
         height, width = pixels.shape[:2]
         source = shared_tensor(pixels)
@@ -131,7 +137,8 @@ class InterFrameCodec:
             if not model.helps(residual, prediction, lambda_index):
                 return None
             y, z = model.analyse(residual, prediction, lambda_index, self.block, drops)
-            quantise = Quantise(y, z, self.dead_zone, leniency)
+            dead_zone = rescaled(self.dead_zone, 2.0**-finer) if finer else self.dead_zone
+            quantise = Quantise(y, z, dead_zone, leniency)
             seen = model.past(past.reference, motion)
             size = (y.shape[2], y.shape[3])
             integers = walk(model.entropy, size, lambda_index, quantise, self.block, seen)

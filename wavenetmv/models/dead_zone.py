@@ -22,6 +22,6 @@ def dead_zone_of(cost_bits: Tensor, slope: float = RD_SLOPE) -> Tensor:
     return (0.5 + slope / 2 * cost_bits).clamp(0.5, 0.95)
 
 
-def rescaled(dead_zone: Tensor, factor: Tensor) -> Tensor:
-    """`dead_zone_of` for `factor` times the slope, element by element."""
+def rescaled(dead_zone: Tensor, factor: Tensor | float) -> Tensor:
+    """`dead_zone_of` for `factor` times the slope, everywhere or element by element."""
     return (0.5 + (dead_zone - 0.5) * factor).clamp(max=_MOST_RESCALED)
