@@ -158,8 +158,8 @@ def test_intra_frames_of_long_groups_are_better(codec, frames):
         return [frame.lambda_index for frame in encode(codec, frames[:2], **options)[1]]
 
     assert indexes(lmbda=512, gop=1) == [192, 192]
-    assert indexes(lmbda=512, gop=4) == [192 + 14, 192]
-    assert indexes(lmbda=512, gop=32) == [192 + 35, 192]
+    assert indexes(lmbda=512, gop=4) == [192 + 8, 192]
+    assert indexes(lmbda=512, gop=32) == [192 + 19, 192]
     assert indexes(lmbda=2048, gop=64) == [320, 320]
 
 
