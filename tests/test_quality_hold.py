@@ -12,8 +12,8 @@ from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE
 INDEX = 40  # of lambda, as long as quality holds
 
 
-def after(*psnr_db: float, index: int = INDEX) -> QualityHold:
-    hold = QualityHold(index)
+def after(*psnr_db: float) -> QualityHold:
+    hold = QualityHold(INDEX)
     for each in psnr_db:
         hold.saw(each)
     return hold
@@ -46,6 +46,18 @@ def test_after_two_octaves_or_the_highest_lambda_only_rounding_gets_finer(index,
         assert hold.finer == 0 or hold.index == highest
     assert hold.index == highest
     assert hold.finer == 2  # octaves, and no more
+
+
+def test_without_finer_rounding_it_recovers_as_soon_as_lambda_does():
+    """Steps that nothing answers would have to be taken back first."""
+    hold = QualityHold(INDEX, rounds_finer=False)
+    for psnr_db in (40 - 0.1 * number for number in range(200)):
+        hold.saw(psnr_db)
+    assert hold.index == INDEX + 128
+    assert hold.finer == 0
+    for psnr_db in (20.1 + 0.3 * number for number in range(70)):
+        hold.saw(psnr_db)
+    assert hold.index < INDEX + 128
 
 
 def test_content_that_becomes_harder_at_once_is_no_loss():

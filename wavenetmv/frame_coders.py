@@ -184,19 +184,16 @@ class GroupCoder:
         self._gop = gop
         self._past: Past | None = None
         self._since_intra = 0
-        self._hold = QualityHold(lambda_index)
         self._quality_map, self._looks = quality_map, looks
+        self._hold = self._new_hold()
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
         if self._looks:
             self._looks.begin()
         if self._past is not None and self._since_intra != self._gop:
             index = self._hold.index
-            if self._looks:
-                found = self._inter.encode(pixels, self._past, index, self._looks.at(pixels))
-            else:
-                finer = self._hold.finer
-                found = self._inter.encode(pixels, self._past, index, finer=finer)
+            look = self._looks.at(pixels) if self._looks else None
+            found = self._inter.encode(pixels, self._past, index, look, self._hold.finer)
             if found is not None:
                 payload, self._past = found
                 self._since_intra += 1
@@ -204,7 +201,7 @@ class GroupCoder:
                 return CodedFrame(PacketKind.INTER, time, index, payload)
         payload, latents = self._frames.encode(pixels, self._intra_index, self._looks)
         self._past = self._past_of(latents, self._intra_index)
-        self._since_intra, self._hold = 1, QualityHold(self._lambda_index)
+        self._since_intra, self._hold = 1, self._new_hold()
         return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
@@ -221,6 +218,10 @@ class GroupCoder:
             past = self._inter.decode(frame.payload, past, *self._size, frame.lambda_index)
         self._past = past
         return DecodedFrame(self._frames, self._size, frame.lambda_index, latents, past.pixels)
+
+    def _new_hold(self) -> QualityHold:
+        # With a focus, rounding follows what the head feels.
+        return QualityHold(self._lambda_index, rounds_finer=self._looks is None)
 
     def _past_of(self, latents: Latents, lambda_index: int) -> Past:
         pixels = self._frames.synthesise(latents, lambda_index, *self._size)

@@ -29,9 +29,11 @@ class QualityHold:
     """Of one group, for the next inter frame of which `index` and `finer` say how to code it.
 
     lambda_index  of the group's inter frames as long as quality holds
+    rounds_finer  whether rounding may follow quality too
     """
 
     lambda_index: int
+    rounds_finer: bool = True
 
     _settling: list[float] = field(default_factory=list)
     _wanted_db: float = 0.0
@@ -64,6 +66,6 @@ class QualityHold:
             if abs(change) > _JUMP_DB:
                 self._wanted_db += change
             lag = self._wanted_db - psnr_db - _TOLERANCE_DB
-            most = self._most_steps + _MOST_FINER
+            most = self._most_steps + (_MOST_FINER if self.rounds_finer else 0)
             self._steps = min(max(0.0, self._steps + _STEPS_PER_DB * lag), most)
         self._last_db = psnr_db

@@ -130,8 +130,11 @@ def compare_published(points: list[Point]) -> dict[str, float]:
 
 
 def compare_published_ms_ssim(points: list[Point]) -> dict[str, float]:
-    """The same for MS-SSIM in decibels, against the curves that have it."""
+    """The same for MS-SSIM in decibels, against the curves that have it; empty where pictures
+    are too small for it."""
     ours = [(point.bpp, point.ms_ssim_db) for point in points if point.ms_ssim_db is not None]
+    if not ours:
+        return {}
     return {
         entry.title: bd_rate([(bpp, decibels(value)) for bpp, value in entry.ms_ssim], ours)
         for entry in published_kodak().values()
