@@ -121,8 +121,10 @@ def test_focus_saves_bits_and_objects_stay(name, labels, share, photographs, tmp
         (analyzed,) = run("analyze", stream)
         (record,) = run("info", stream, "--verify")
         found = analyzed["frames"][0]["detections"]
-        # Not which comes first: cup and table are about as sure, and precisions differ.
-        assert set(labels) <= {each["label"] for each in found}
+        # The cup comes first but for what it stands on: both are about as sure, and which is
+        # more so depends on the precision.
+        things = [each["label"] for each in found if each["label"] != "dining table"]
+        assert things[:1] == labels
         assert bool(found) is bool(labels)
         assert record["quality_map"] is (option == "--focus")
         sizes[option] = encoded["bytes"]
