@@ -59,7 +59,9 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
             seed=options.seed, resume=options.resume, start=start,
             device=device, group=group, report=report, teacher=teacher, prior=prior,
         )  # fmt: skip
-        return _export(options, checkpoint, stages, group, data)
+        exported = _export(options, checkpoint, stages, group, data)
+        group.agree(0)  # nobody leaves before the weights are there
+        return exported
     finally:
         group.leave()
 

@@ -84,9 +84,11 @@ def run_video(
         folder = options.out / VIDEO
         trainer = Trainer(model, objective, config, batches, folder, report, device, group)
         trainer.start(options.resume)
-        if not group.leads:
-            return []
-        return _export(options, folder / CHECKPOINT, pictures, source, blocks)
+        exported = list[Path]()
+        if group.leads:
+            exported = _export(options, folder / CHECKPOINT, pictures, source, blocks)
+        group.agree(0)  # nobody leaves before the weights are there
+        return exported
     finally:
         group.leave()
 
