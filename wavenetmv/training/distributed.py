@@ -54,6 +54,10 @@ class Group:
         dist.broadcast(box, 0)
         return float(box)
 
+    def wait_for_leader(self) -> None:
+        """Until the leader is here too, and what it did before is done."""
+        self.agree(0)
+
     def leave(self) -> None:
         if self.size > 1:
             dist.destroy_process_group()

@@ -50,7 +50,7 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
     try:
         cache = options.cache or options.out / "cache"
         data = open_cache(options.data, cache, crop, decoded) if group.leads else None
-        group.agree(0)  # the others wait until the cache is there
+        group.wait_for_leader()  # who makes the cache
         data = data or open_cache(options.data, cache, crop)
         checkpoint = run_stages(
             stages, data, options.out,
@@ -60,7 +60,7 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
             device=device, group=group, report=report, teacher=teacher, prior=prior,
         )  # fmt: skip
         exported = _export(options, checkpoint, stages, group, data)
-        group.agree(0)  # nobody leaves before the weights are there
+        group.wait_for_leader()  # who writes the weights
         return exported
     finally:
         group.leave()

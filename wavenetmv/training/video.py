@@ -87,7 +87,7 @@ def run_video(
         exported = list[Path]()
         if group.leads:
             exported = _export(options, folder / CHECKPOINT, pictures, source, blocks)
-        group.agree(0)  # nobody leaves before the weights are there
+        group.wait_for_leader()  # who writes the weights
         return exported
     finally:
         group.leave()
@@ -102,7 +102,7 @@ def _open_source(options: RunOptions, crop: int, group: Group, decoded: Progress
         return SequenceSource(clips, stills, skipped=skipped)
 
     source = build(decoded) if group.leads else None
-    group.agree(0)  # the others wait until the cache is there
+    group.wait_for_leader()  # who makes the cache
     return source or build(None)
 
 
