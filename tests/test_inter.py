@@ -17,7 +17,6 @@ from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
 from wavenetmv.frame_codec import Look
-from wavenetmv.frame_coders import intra_bonus
 from wavenetmv.models import inter_inference
 from wavenetmv.models.checkpoints import load_inter_weights
 from wavenetmv.models.entropy import Z_MAX
@@ -27,7 +26,7 @@ from wavenetmv.models.registry import read_inter_info
 from wavenetmv.quality_hold import QualityHold
 from wavenetmv.training.export import inter_model_from_weights
 from wavenetmv.training.profiles import with_machine_profile
-from wavenetmv.types import GOP_DEFAULT, LAMBDA_STEPS_PER_OCTAVE, Profile, VideoFrame, VideoInfo
+from wavenetmv.types import GOP_DEFAULT, Profile, VideoFrame, VideoInfo
 from wavenetmv.video_codec import VideoDecoder, VideoEncoder, choose_group
 
 WIDTH, HEIGHT, COUNT = 150, 100, 5
@@ -143,6 +142,17 @@ def test_finer_rounding_keeps_more(frames, monkeypatch):
     assert finer[0].payload == plain[0].payload
     assert len(finer[1].payload.coded) > len(plain[1].payload.coded)
     assert len(decode(codec, header, finer)) == COUNT  # each with the CRC of its symbols
+
+
+@pytest.mark.parametrize(("profile", "rises"), [(Profile.HUMAN, True), (Profile.MACHINE, False)])
+def test_lambda_follows_falling_quality_for_people(frames, monkeypatch, profile, rises):
+    falling = iter(range(40, 0, -1))
+    monkeypatch.setattr("wavenetmv.frame_coders.psnr", lambda *_: 0.3 * next(falling))
+    _, coded = encode(PictureCodec("cpu"), [*frames, *frames[::-1]], profile=profile)
+    used = [frame.lambda_index for frame in coded if frame.kind is PacketKind.INTER]
+    assert len(used) == 2 * COUNT - 1
+    assert (used[-1] > used[0]) == rises
+    assert used == sorted(used)
 
 
 @pytest.mark.parametrize(("gop", "expected"), [(1, "IIIII"), (2, "IPIPI"), (3, "IPPIP")])
@@ -280,18 +290,6 @@ def test_weights_for_one_profile_come_before_those_for_all(tmp_path, frames, mon
         assert len(decode(codec, header, coded)) == COUNT
     header, _ = encode(codec, frames)
     assert header.profile == Profile.MACHINE
-
-
-def test_intra_frames_of_long_groups_get_more_lambda_most_for_machines():
-    people, machines = (
-        [intra_bonus(gop, profile) for gop in (1, 2, 8, 32, 500)]
-        for profile in (Profile.HUMAN, Profile.MACHINE)
-    )
-    assert people[0] == machines[0] == 0
-    assert all(0 < a < b for a, b in zip(people[1:], machines[1:], strict=True))
-    for bonus in (people, machines):
-        assert bonus == sorted(bonus)
-        assert bonus[3] == bonus[4] < 2 * LAMBDA_STEPS_PER_OCTAVE
 
 
 def test_no_inter_weights(tmp_path, frames, monkeypatch):
