@@ -16,9 +16,3 @@ def test_intra_frames_of_long_groups_get_more_lambda_most_for_machines():
     for bonus in (people, machines):
         assert bonus == sorted(bonus)
         assert bonus[3] == bonus[4] < 2 * LAMBDA_STEPS_PER_OCTAVE
-
-
-def test_only_machines_do_without_held_quality():
-    assert not GroupPlan.serving(Profile.MACHINE, 32).holds_quality
-    for profile in (Profile.HUMAN, Profile.NEUTRAL):
-        assert GroupPlan.serving(profile, 32).holds_quality

@@ -192,8 +192,7 @@ class GroupCoder:
             if found is not None:
                 payload, self._past = found
                 self._since_intra += 1
-                if self._plan.holds_quality:
-                    self._hold.saw(psnr(pixels, self._past.pixels))
+                self._hold.saw(psnr(pixels, self._past.pixels))
                 return CodedFrame(PacketKind.INTER, time, index, payload)
         payload, latents = self._frames.encode(pixels, self._intra_index, self._looks)
         self._past = self._past_of(latents, self._intra_index)

@@ -1,4 +1,4 @@
-"""How an encoder makes groups of pictures: how long, how good their first frame, what follows."""
+"""How an encoder makes groups of pictures: how long, and how good their first frame."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ _MOST_INTRA_BONUS_FOR_MACHINES = 1.3
 class GroupPlan:
     """What `GroupCoder` does with the frames of a video.
 
-    gop            frames of a group, at most
-    intra_bonus    steps of lambda that its intra frame is better by
-    holds_quality  whether inter frames get more lambda when PSNR falls along a group
+    gop          frames of a group, at most
+    intra_bonus  steps of lambda that its intra frame is better by
     """
 
     gop: int
     intra_bonus: int = 0
-    holds_quality: bool = True
 
     @classmethod
     def serving(cls, profile: Profile, gop: int) -> GroupPlan:
         """All frames of a group inherit the quality of its intra frame, so its bits are well
-        spent: the longer the group, the more.  Machines do without held quality: what PSNR
-        misses is not what they miss (docs/decisions/0025)."""
+        spent: the longer the group, the more."""
         for_machines = profile is Profile.MACHINE
         most = _MOST_INTRA_BONUS_FOR_MACHINES if for_machines else _MOST_INTRA_BONUS
         bonus = round(most * LAMBDA_STEPS_PER_OCTAVE * min(1.0, math.log2(gop) / 5))
-        return cls(gop, bonus, holds_quality=not for_machines)
+        return cls(gop, bonus)
