@@ -31,16 +31,8 @@ ALLOWED: dict[str, set[str] | None] = {
         *("metrics", "quality_hold", "group_plan"),
     },
     "video_codec": {
-        *(
-            "models",
-            "bitstream",
-            "types",
-            "errors",
-            "frame_codec",
-            "codec",
-            "frame_coders",
-            "group_plan",
-        ),
+        *("models", "bitstream", "types", "errors", "frame_codec", "codec", "frame_coders"),
+        "group_plan",
     },
     "quality_hold": {"types"},
     "group_plan": {"types"},
