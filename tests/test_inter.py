@@ -17,6 +17,7 @@ from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
 from wavenetmv.frame_codec import Look
+from wavenetmv.frame_coders import intra_bonus
 from wavenetmv.models import inter_inference
 from wavenetmv.models.checkpoints import load_inter_weights
 from wavenetmv.models.entropy import Z_MAX
@@ -26,7 +27,7 @@ from wavenetmv.models.registry import read_inter_info
 from wavenetmv.quality_hold import QualityHold
 from wavenetmv.training.export import inter_model_from_weights
 from wavenetmv.training.profiles import with_machine_profile
-from wavenetmv.types import GOP_DEFAULT, Profile, VideoFrame, VideoInfo
+from wavenetmv.types import GOP_DEFAULT, LAMBDA_STEPS_PER_OCTAVE, Profile, VideoFrame, VideoInfo
 from wavenetmv.video_codec import VideoDecoder, VideoEncoder, choose_group
 
 WIDTH, HEIGHT, COUNT = 150, 100, 5
@@ -290,6 +291,18 @@ def test_weights_for_one_profile_come_before_those_for_all(tmp_path, frames, mon
         assert len(decode(codec, header, coded)) == COUNT
     header, _ = encode(codec, frames)
     assert header.profile == Profile.MACHINE
+
+
+def test_intra_frames_of_long_groups_get_more_lambda_most_for_machines():
+    people, machines = (
+        [intra_bonus(gop, profile) for gop in (1, 2, 8, 32, 500)]
+        for profile in (Profile.HUMAN, Profile.MACHINE)
+    )
+    assert people[0] == machines[0] == 0
+    assert all(0 < a < b for a, b in zip(people[1:], machines[1:], strict=True))
+    for bonus in (people, machines):
+        assert bonus == sorted(bonus)
+        assert bonus[3] == bonus[4] < 2 * LAMBDA_STEPS_PER_OCTAVE
 
 
 def test_no_inter_weights(tmp_path, frames, monkeypatch):

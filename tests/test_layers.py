@@ -28,14 +28,12 @@ ALLOWED: dict[str, set[str] | None] = {
     "codec": {"models", "bitstream", "types", "errors", "frame_codec", "inter_codec"},
     "frame_coders": {
         *("models", "bitstream", "types", "errors", "frame_codec", "inter_codec"),
-        *("metrics", "quality_hold", "group_plan"),
+        *("metrics", "quality_hold"),
     },
     "video_codec": {
         *("models", "bitstream", "types", "errors", "frame_codec", "codec", "frame_coders"),
-        "group_plan",
     },
     "quality_hold": {"types"},
-    "group_plan": {"types"},
     "video": {"errors", "types", "bitstream", "io", "codec", "video_codec", "frame_coders"},
     "analysis": {"models", "bitstream", "types", "errors", "codec"},
     "focus": {"models", "bitstream", "types", "errors", "frame_codec", "analysis"},

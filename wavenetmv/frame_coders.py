@@ -8,6 +8,7 @@ DecodedFrame -> pixels for people, y_hat for heads
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,12 +19,15 @@ from torch import Tensor
 from wavenetmv.bitstream import CodedFrame, PacketKind
 from wavenetmv.errors import CheckpointError, CorruptStream
 from wavenetmv.frame_codec import Focus, FrameCodec, Latents, Look
-from wavenetmv.group_plan import GroupPlan
 from wavenetmv.inter_codec import InterFrameCodec, Past
 from wavenetmv.metrics import psnr
 from wavenetmv.quality_hold import QualityHold
-from wavenetmv.types import LAMBDA_INDEX_MAX
+from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE, Profile
 
+# Octaves of lambda. For people a whole one saves a little more, but inter frames cannot keep its
+# quality; what machines saw of an intra frame, they find again in the frames after it.
+_MOST_INTRA_BONUS = 0.3
+_MOST_INTRA_BONUS_FOR_MACHINES = 1.3
 _LOOK_EVERY = 4  # frames: what a head looks at moves slowly, and a look takes as long as a frame
 
 Pixels = npt.NDArray[np.uint8]
@@ -152,9 +156,9 @@ class IntraCoder:
 class GroupCoder:
     """Groups of pictures: an intra frame, then inter frames, each coded from the one before.
 
-    A frame that the one before does not help, as after a scene cut, begins a new group too.
-
-    plan  of the encoder; None when decoding: the stream decides
+    gop    frames of a group, at most; a frame that the one before does not help, as after a
+           scene cut, begins a new group too. None when decoding: the stream decides.
+    bonus  steps of lambda that intra frames get more, `intra_bonus`
     quality_map, looks  as for `IntraCoder`
     """
 
@@ -165,7 +169,8 @@ class GroupCoder:
         height: int,
         width: int,
         lambda_index: int,
-        plan: GroupPlan | None = None,
+        gop: int | None = None,
+        bonus: int = 0,
         *,
         quality_map: bool = False,
         looks: Looks | None = None,
@@ -175,8 +180,8 @@ class GroupCoder:
         self._frames, self._inter = frames, inter
         self._size = (height, width)
         self._lambda_index = lambda_index
-        self._plan = plan or GroupPlan(gop=1)
-        self._intra_index = min(lambda_index + self._plan.intra_bonus, LAMBDA_INDEX_MAX)
+        self._intra_index = min(lambda_index + bonus, LAMBDA_INDEX_MAX)
+        self._gop = gop
         self._past: Past | None = None
         self._since_intra = 0
         self._quality_map, self._looks = quality_map, looks
@@ -185,7 +190,7 @@ class GroupCoder:
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
         if self._looks:
             self._looks.begin()
-        if self._past is not None and self._since_intra < self._plan.gop:
+        if self._past is not None and self._since_intra != self._gop:
             index = self._hold.index
             look = self._looks.at(pixels) if self._looks else None
             found = self._inter.encode(pixels, self._past, index, look, self._hold.finer)
@@ -221,3 +226,14 @@ class GroupCoder:
     def _past_of(self, latents: Latents, lambda_index: int) -> Past:
         pixels = self._frames.synthesise(latents, lambda_index, *self._size)
         return Past.of_intra(pixels, latents)
+
+
+def intra_bonus(gop: int, profile: Profile) -> int:
+    """Steps of lambda that an intra frame is better by.
+
+    All frames of its group inherit its quality, so its bits are well spent: the longer the
+    group, the more.
+    """
+    for_machines = profile is Profile.MACHINE
+    most = _MOST_INTRA_BONUS_FOR_MACHINES if for_machines else _MOST_INTRA_BONUS
+    return round(most * LAMBDA_STEPS_PER_OCTAVE * min(1.0, math.log2(gop) / 5))

@@ -19,8 +19,8 @@ from wavenetmv.frame_coders import (
     GroupCoder,
     IntraCoder,
     Looks,
+    intra_bonus,
 )
-from wavenetmv.group_plan import GroupPlan
 from wavenetmv.models.registry import WeightsInfo
 from wavenetmv.types import GOP_DEFAULT, LAMBDA_DEFAULT, Profile, VideoFrame, VideoInfo
 
@@ -60,8 +60,8 @@ class VideoEncoder:
         if gop > 1:
             inter, inter_info = codec.inter_frames_for(profile)
             inter_hash = inter_info.stream_hash
-            plan = GroupPlan.serving(profile, gop)
-            self._coder = GroupCoder(frames, inter, *size, index, plan, looks=looks)
+            bonus = intra_bonus(gop, profile)
+            self._coder = GroupCoder(frames, inter, *size, index, gop, bonus, looks=looks)
         self.gop = gop
         self.header = replace(
             _header(codec.weights, info, index, profile, inter_hash), quality_map=looks is not None

@@ -20,8 +20,7 @@ from wavenetmv.analysis import Analyzer
 from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, TruncatedStream, UsageFault
-from wavenetmv.frame_coders import GroupCoder, IntraCoder
-from wavenetmv.group_plan import GroupPlan
+from wavenetmv.frame_coders import GroupCoder, IntraCoder, intra_bonus
 from wavenetmv.labels import COCO_LABELS
 from wavenetmv.models.registry import SEARCH_VARIABLE
 from wavenetmv.types import (
@@ -101,9 +100,7 @@ def test_intra_frames_give_the_latents_of_a_picture(codec, streams, photographs,
     assert [frame.time_s for frame in frames] == [n / RATE for n in range(COUNT)]
     for frame, pixels in list(zip(frames, window(photographs, COUNT), strict=True))[::gop]:
         # Intra frames of groups are coded better than the video's own lambda says.
-        index = (
-            lambda_to_index(LAMBDA_DEFAULT) + GroupPlan.serving(Profile.NEUTRAL, gop).intra_bonus
-        )
+        index = lambda_to_index(LAMBDA_DEFAULT) + intra_bonus(gop, Profile.NEUTRAL)
         picture = codec.encode(Picture(pixels), index_to_lambda(index))
         assert torch.equal(frame._content.y_hat(), codec.latents(picture))
         assert list(frame.found) == analyzer.analyze(picture, 0.3)
