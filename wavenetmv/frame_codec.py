@@ -172,8 +172,9 @@ class FrameCodec:
         y_hat = self.dequantise(latents, lambda_index)
         with enough_memory(height, width):
             level = model.level(lambda_index, self.block, latents.drops)
-            pixels: npt.NDArray[np.uint8] = model.synthesise(y_hat, level, height, width).numpy()
-        return pixels
+            pixels = model.synthesise(y_hat, level, height, width, self.block)
+        shown: npt.NDArray[np.uint8] = pixels.numpy()
+        return shown
 
 
 class Dequantise:

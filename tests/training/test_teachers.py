@@ -12,11 +12,13 @@ from wavenetmv.errors import InputError, UsageFault
 from wavenetmv.models.yolox import Features
 from wavenetmv.training.distillation import (
     FeatureMatching,
+    ShownFeatures,
     TaskRateDistortion,
     feature_error,
     stretched,
 )
 from wavenetmv.training.head_starts import start_detection
+from wavenetmv.training.machine_synthesis import with_machine_synthesis
 from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stages import choose
 from wavenetmv.training.teachers import YoloxTeacher, load_yolox
@@ -81,6 +83,25 @@ def test_joint_training_reaches_everything(teacher):
         assert all(grad is not None and grad.abs().sum() > 0 for grad in grads), part
 
 
+def test_what_machines_are_shown_is_learned_by_their_synthesis_alone(teacher):
+    model = with_machine_synthesis(with_machine_profile(with_head(teacher)))
+    x, position = torch.rand(2, 3, 64, 64), torch.tensor([0.0, 5.0])
+    measures = ShownFeatures(teacher)(model, x, position)
+    measures.loss.backward()
+    learning = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    # The wavelet stands still too, by the stage's `trains`.
+    assert learning == {"for_machines", "lifting"}
+    assert measures.feature_error > 0
+    assert 0 < measures.psnr < 60
+
+
+def test_joint_training_leaves_what_machines_are_shown_alone(teacher):
+    model = with_machine_synthesis(with_machine_profile(with_head(teacher)))
+    x, position = torch.rand(2, 3, 64, 64), torch.tensor([1.0, 4.0])
+    TaskRateDistortion(teacher)(model, x, position).loss.backward()
+    assert all(parameter.grad is None for parameter in model.for_machines.parameters())
+
+
 def test_lambda_of_machines_is_stretched_around_1024():
     anchors = torch.arange(6.0)
     assert stretched(anchors)[4] == 4
@@ -91,6 +112,6 @@ def test_which_stages_need_a_teacher():
     with pytest.raises(UsageFault, match="--teacher"):
         choose("3a")
     assert [s.name for s in choose("all")] == ["1", "2a", "2b", "2c"]
-    all_stages = ["1", "2a", "2b", "2c", "3a", "3b"]
+    all_stages = ["1", "2a", "2b", "2c", "3a", "3b", "3c"]
     assert [s.name for s in choose("all", with_teacher=True)] == all_stages
-    assert [s.name for s in choose("3", with_teacher=True)] == ["3a", "3b"]
+    assert [s.name for s in choose("3", with_teacher=True)] == ["3a", "3b", "3c"]

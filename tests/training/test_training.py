@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from tests.heads import save_cat_head
+from tests.heads import lively, save_cat_head, write_onnx
 from tests.tiny import TINY, save_tiny, tiny_model
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import UsageFault
@@ -25,11 +25,13 @@ from wavenetmv.training.batches import PictureBatches
 from wavenetmv.training.cache import open_cache
 from wavenetmv.training.export import load_checkpoint, model_from_weights
 from wavenetmv.training.objectives import latent_rate_distortion, rate_distortion
+from wavenetmv.training.profiles import with_machine_profile
 from wavenetmv.training.stage_config import StageConfig
 from wavenetmv.training.stages import read_settings
+from wavenetmv.training.teachers import YoloxTeacher
 from wavenetmv.training.trainer import CHECKPOINT, Trainer
 from wavenetmv.training.wavelet import energy_compaction, laplacian_bits
-from wavenetmv.types import Picture
+from wavenetmv.types import Picture, Profile
 
 QUICK = StageConfig(steps=6, batch=2, crop=64, lr=1e-3, warmup_steps=2, log_every=2)
 
@@ -271,6 +273,35 @@ def test_stage_2c_changes_nothing_but_the_filter(folder, tmp_path, tiny_settings
     codec = PictureCodec("cpu", weights=weights)
     pixels = np.full((30, 50, 3), 90, np.uint8)
     assert codec.decode(codec.encode(Picture(pixels))).pixels.shape == pixels.shape
+
+
+def test_stage_3c_changes_nothing_but_what_machines_are_shown(folder, tmp_path, monkeypatch):
+    pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
+    start, out = save_tiny(tmp_path, with_machine_profile(tiny_model())), tmp_path / "o"
+    old_head = save_cat_head(tmp_path, start)
+    teacher = write_onnx(tmp_path / "yolox.onnx", lively(YoloxTeacher()))
+    settings = tmp_path / "tiny.json"
+    settings.write_text(json.dumps({"stages": {"3c": {"batch": 2, "crop": 64}}}))
+    monkeypatch.setenv(SEARCH_VARIABLE, str(tmp_path))
+    result = run(*command("--data", folder, "--out", out, "--config", settings, "--stage", "3c",
+                          "--from", start, "--teacher", teacher, "--steps", 4))  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    weights, head = (Path(line) for line in result.stdout.splitlines())
+    assert load_file(head).keys() == load_file(old_head).keys()
+    before, after = load_file(start), load_file(weights)
+    learned = {name for name in after if name.startswith("for_machines.")}
+    assert set(after) - learned == set(before)
+    for name in before:
+        assert torch.equal(before[name], after[name]), name
+    assert any(
+        not torch.equal(after[name], before[name.removeprefix("for_machines.")]) for name in learned
+    )
+    old, new = (PictureCodec("cpu", weights=path) for path in (start, weights))
+    pixels = np.full((30, 50, 3), (90, 30, 200), np.uint8)
+    for profile in Profile.HUMAN, Profile.MACHINE:
+        stream = new.encode(Picture(pixels), 512, profile)
+        assert len(stream) == len(old.encode(Picture(pixels), 512, profile))
+        assert new.decode(stream).pixels.shape == pixels.shape
 
 
 def test_a_wavelet_without_learned_steps_has_no_stage_1(folder, tmp_path):

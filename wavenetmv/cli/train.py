@@ -19,7 +19,9 @@ def train(
         list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Checkpoints, logs and weights go here.")],
-    stage: Annotated[str, typer.Option(help="1, 2a, 2b, 2c, 3 (3a, 3b), all, or video.")] = "all",
+    stage: Annotated[
+        str, typer.Option(help="1, 2a, 2b, 2c, 3 (3a, 3b, 3c), all, or video.")
+    ] = "all",
     task: Annotated[str, typer.Option(help="Which vision head learns in stage 3.")] = "detect",
     teacher: Annotated[
         Path | None,

@@ -28,6 +28,7 @@ from wavenetmv.models.exact import PREFIX, ExactEntropyModel, export_entropy
 from wavenetmv.models.gains import Gains
 from wavenetmv.models.inter import InterAnalysis, InterModel, InterSynthesis
 from wavenetmv.models.lifting import LiftingPacket
+from wavenetmv.models.machine_synthesis import MachineSynthesis, machine_synthesis
 from wavenetmv.models.post_filter import PostFilter, post_filter
 from wavenetmv.models.registry import (
     INTER_FORMAT,
@@ -43,7 +44,7 @@ from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 
 TABLES = "tables."
 _H_A = "entropy.h_a."
-_FLOAT_PARTS = ("lifting.", "g_a.", "g_s.", "post.", "gains.", _H_A)
+_FLOAT_PARTS = ("lifting.", "g_a.", "g_s.", "post.", "for_machines.", "gains.", _H_A)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class LoadedModel:
     g_a: AnalysisTransform
     g_s: SynthesisTransform
     post: PostFilter | None
+    for_machines: MachineSynthesis | None
     h_a: HyperAnalysis
     gains: Gains
     entropy: ExactEntropyModel
@@ -151,6 +153,7 @@ def load_weights(path: Path) -> LoadedModel:
             g_a=AnalysisTransform(config),
             g_s=SynthesisTransform(config),
             post=post_filter(config),
+            for_machines=machine_synthesis(config),
             entropy=ExactEntropyModel(config, tensors),
             **_common_parts(config, tensors),
         )
@@ -217,8 +220,9 @@ def _load_float_parts(model: LoadedModel | LoadedInterModel, tensors: Mapping[st
         "gains.": model.gains,
         _H_A: model.h_a,
     }
-    if isinstance(model, LoadedModel) and model.post is not None:
-        parts["post."] = model.post
+    if isinstance(model, LoadedModel):
+        more = {"post.": model.post, "for_machines.": model.for_machines}
+        parts |= {prefix: module for prefix, module in more.items() if module is not None}
     known = (*parts, PREFIX, TABLES)
     if unknown := [key for key in tensors if not key.startswith(known)]:
         raise ValueError(f"unknown tensor {unknown[0]}")

@@ -8,7 +8,9 @@ from typing import Any
 from wavenetmv.types import Profile
 
 # What weights of before these fields had, and are read with.
-_LATER_FIELDS = {"profiles": 1, "post_width": 0}
+_LATER_FIELDS = {"profiles": 1, "post_width": 0, "machine_synthesis": False}
+# Left out where they say nothing: files of before keep their hash.
+_NEWEST_FIELDS = ("post_width", "machine_synthesis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class ModelConfig:
     context_width: int = 192
     profiles: int = 1  # 1: neutral; 2: human and machine, models/gains.py
     post_width: int = 0  # of the filter on decoded pixels, models/post_filter.py; 0 = none
+    machine_synthesis: bool = False  # machines have one of their own, models/machine_synthesis.py
 
     @property
     def packet_channels(self) -> int:
@@ -65,9 +68,10 @@ class ModelConfig:
         return known.index(profile)
 
     def to_dict(self) -> dict[str, Any]:
-        """Without the newest fields where they say nothing: files of before keep their hash."""
         values = asdict(self)
-        return {name: values[name] for name in values if name != "post_width" or values[name]}
+        return {
+            name: value for name, value in values.items() if value or name not in _NEWEST_FIELDS
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
@@ -78,6 +82,8 @@ class ModelConfig:
             raise ValueError(f"model configuration has fields {sorted(set(values) ^ names)} amiss")
         if values["profiles"] not in (1, 2):
             raise ValueError(f"profiles must be 1 or 2, got {values['profiles']}")
+        if values["machine_synthesis"] and values["profiles"] == 1:
+            raise ValueError("a synthesis for machines needs their profile: profiles must be 2")
         hidden = tuple(int(width) for width in values["lifting_hidden"])
         return cls(**{**values, "lifting_hidden": hidden})
 

@@ -120,11 +120,18 @@ class InferenceModel(Networks):
         self.g_a, self.g_s = model.g_a, model.g_s
         # What blocks add is small and may be rounded, not what they add it to: half precision
         # all along would cost 0.02 dB at the highest lambda.
-        for linear in (self.g_a.down, self.g_s.up):
-            linear.float()
+        self.g_a.down.float()
+        self.g_s.up.float()
         self.post = model.post
         if self.post is not None:
             self.post.to(device, dtype)
+        self.for_machines = model.for_machines
+        if self.for_machines is not None:
+            self.for_machines.to(device, dtype)
+            g_s = self.for_machines.g_s
+            g_s.up.float()
+            if g_s.attention is not None:
+                g_s.attention.float()
 
     @torch.inference_mode()
     def analyse(self, pixels: Tensor, lambda_index: int, block: int = 0) -> tuple[Tensor, Tensor]:
@@ -164,19 +171,23 @@ class InferenceModel(Networks):
         return self.gain(self.gains.level, lambda_index, block, drops)
 
     @torch.inference_mode()
-    def synthesise(self, y_hat: Tensor, level: Tensor, height: int, width: int) -> Tensor:
+    def synthesise(
+        self, y_hat: Tensor, level: Tensor, height: int, width: int, block: int = 0
+    ) -> Tensor:
         """y_hat [1, M, h, w] from `dequantise`, and its `level` -> pixels uint8
         [height, width, 3]."""
+        networks = self.for_machines if block and self.for_machines is not None else self
+        g_s, post = networks.g_s, networks.post
         h, w = y_hat.shape[2:]
         factor = self.config.latent_factor
-        mixture = self.g_s.mixture(y_hat)
+        mixture = g_s.mixture(y_hat)
         pixels = torch.empty(factor * h, factor * w, 3, dtype=torch.uint8)
         for rows, columns in _tiles(h, w, height * width):
             seen = _part(y_hat, rows, columns)
-            packet = self.g_s(channels_last(seen), mixture).contiguous()
+            packet = g_s(channels_last(seen), mixture).contiguous()
             x = self.lifting.inverse(packet)
-            if self.post is not None:
-                x = in_strips(self.post, x, _part(level, rows, columns))
+            if post is not None:
+                x = in_strips(post, x, _part(level, rows, columns))
             x_hat = x + 0.5
             top, left = (factor * (s.start - s.seen_start) for s in (rows, columns))
             bottom, right = (factor * (s.stop - s.seen_start) for s in (rows, columns))

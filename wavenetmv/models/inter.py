@@ -88,7 +88,8 @@ class InterModel(nn.Module):
 
         It serves people, whatever the profiles of `pictures`.
         """
-        model = cls(replace(pictures.config, profiles=1, post_width=0))
+        config = replace(pictures.config, profiles=1, post_width=0, machine_synthesis=False)
+        model = cls(config)
         state = model.state_dict()
         for name, value in pictures.state_dict().items():
             if name == "entropy.h_s.features.weight":

@@ -10,7 +10,12 @@ from typing import Any
 from torch import nn
 
 from wavenetmv.models.heads import ClassificationHead, DetectionHead, Head
-from wavenetmv.training.distillation import FeatureMatching, LogitMatching, TaskRateDistortion
+from wavenetmv.training.distillation import (
+    FeatureMatching,
+    LogitMatching,
+    ShownFeatures,
+    TaskRateDistortion,
+)
 from wavenetmv.training.head_starts import start_classification, start_detection
 from wavenetmv.training.objectives import Objective
 from wavenetmv.training.teachers import load_efficientnet, load_yolox
@@ -26,6 +31,7 @@ class Course:
     start     a new head, from the codec whose latents it reads and the teacher
     alone     stage 3a: the codec is frozen
     together  stage 3b: codec and head; None where there is no such lesson
+    shown     stage 3c: the synthesis for machines; likewise
     parts     of the head that learn in stage 3a
     settings  changes to stage 3a's StageConfig
     """
@@ -34,6 +40,7 @@ class Course:
     start: Callable[..., Head]
     alone: Lesson
     together: Lesson | None = None
+    shown: Lesson | None = None
     parts: tuple[str, ...] = ("adapter",)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -45,6 +52,7 @@ COURSES: dict[str, Course] = {
         start_detection,
         FeatureMatching,
         TaskRateDistortion,
+        ShownFeatures,
         parts=("adapter", "stem"),
         settings={"batch": 12, "lr": 4e-4},
     ),

@@ -17,10 +17,12 @@ from torch import Tensor
 from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.entropy import Coded
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
+from wavenetmv.training.batches import POSITION_MAX
 from wavenetmv.training.objectives import (
     Measures,
     coded_in_turn,
     coded_measures,
+    psnr_of,
     weighted_measures,
 )
 from wavenetmv.training.teachers import EfficientNetTeacher, YoloxTeacher
@@ -34,6 +36,10 @@ _PIXEL_WEIGHT, _FEATURE_WEIGHT = 0.05, 3e-3
 # 64..2048 would span a factor of 8 in rate, too little at the low end.
 _STRETCH = 1.45
 _UNSTRETCHED = 4.0  # position, of lambda 1024
+# What stage 3c makes of positions 0..5 of the gains: quality maps go 2.5 octaves below 0.
+_LOWEST_POSITION, _OCTAVES = -2.0, 7.0
+_SHOWN_PIXEL_WEIGHT = 0.3
+_TINY_ERROR = 1e-5  # squared, a grey level or so
 
 
 def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
@@ -103,7 +109,8 @@ class TaskRateDistortion:
     Half of each batch is coded for people, who see pixels (weight 1, no features), the other
     half for machines, with these weights.  The head learns from both halves, the codec does
     not learn from what the head makes of pictures for people.  Lambda is that of the stream
-    for people, `stretched` for machines.
+    for people, `stretched` for machines.  Pixels are those that people would see: a synthesis
+    for machines has a stage of its own.
     """
 
     teacher: YoloxTeacher
@@ -118,6 +125,34 @@ class TaskRateDistortion:
         seen = torch.where(block.bool()[:, None, None, None], y_hat, y_hat.detach())
         error = feature_error(detector_of(model).features(seen), wanted)
         return task_measures(x, coded, mse, error, position, block)
+
+
+@dataclass(frozen=True)
+class ShownFeatures:
+    """Stage 3c: in decoded pixels the teacher should see what it sees in the original.
+
+    Only the synthesis for machines learns.  The loss is the logarithm of the features' error, so
+    that bad streams weigh like good ones, and some of that of the pixels' error, so that what is
+    drawn stays a picture, which other networks know as well.
+    """
+
+    teacher: YoloxTeacher
+
+    def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
+        """x and position as for `FeatureMatching`."""
+        position = _LOWEST_POSITION + _OCTAVES / POSITION_MAX * position
+        with torch.no_grad():
+            wanted = self.teacher.features(x)
+            y = model.analysis(x).float() * model.gains.encoder(position, 1)
+            coded = model.entropy(y, position, 1)
+            y_hat = coded.y_hat * model.gains.decoder(position, 1)
+        x_hat = model.synthesis(y_hat, model.gains.level(position, 1), 1).float()
+        error = feature_error(self.teacher.features(x_hat.clamp(0, 1)), wanted)
+        mse = (x - x_hat).square().mean((1, 2, 3))
+        loss = error.log() + _SHOWN_PIXEL_WEIGHT * (mse + _TINY_ERROR).log()
+        return coded_measures(
+            x, coded, loss.mean(), psnr=psnr_of(mse), feature_error=error.mean().item()
+        )
 
 
 def task_measures(

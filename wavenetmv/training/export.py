@@ -95,10 +95,11 @@ def _restore(model: CodecModel | InterModel, loaded: LoadedModel | LoadedInterMo
         (model.entropy.h_a, loaded.h_a),
     ):
         ours.load_state_dict(theirs.state_dict())
-    if isinstance(loaded, LoadedModel) and loaded.post is not None:
+    if isinstance(loaded, LoadedModel):
         assert isinstance(model, CodecModel)
-        assert model.post is not None
-        model.post.load_state_dict(loaded.post.state_dict())
+        for part, other in ((model.post, loaded.post), (model.for_machines, loaded.for_machines)):
+            if part is not None and other is not None:
+                part.load_state_dict(other.state_dict())
     restore_entropy(model.entropy, load_file(loaded.info.path))
 
 

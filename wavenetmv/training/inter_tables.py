@@ -112,7 +112,7 @@ class _Counts:
         found = walk(self._pictures.entropy, size, lambda_index, quantise, block)
         y_hat = self._pictures.dequantise(found, lambda_index, block)
         level = self._pictures.level(lambda_index, block)
-        pixels = self._pictures.synthesise(y_hat, level, height, width)
+        pixels = self._pictures.synthesise(y_hat, level, height, width, block)
         past = Past(Reference(pixels, found, intra=True))
         for frame in frames[1:]:
             past = self._add_frame(shared_tensor(frame), past, lambda_index, block)

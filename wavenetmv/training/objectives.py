@@ -72,7 +72,7 @@ def filtered_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measu
     x = x - 0.5
     mse = (x - model.post(decoded, level)).square().mean((1, 2, 3))
     before = (x - decoded).square().mean((1, 2, 3)).clamp_min(_TINY_ERROR)
-    return coded_measures(x, coded, (mse / before).mean(), psnr=_psnr(mse))
+    return coded_measures(x, coded, (mse / before).mean(), psnr=psnr_of(mse))
 
 
 def coded_in_turn(model: CodecModel, x: Tensor, position: Tensor) -> tuple[Tensor, Coded, Tensor]:
@@ -111,7 +111,7 @@ def weighted_measures(
         (weight * (rate + distortion)).mean(),
         y_bits.detach().mean().item() / pixels,
         z_bits.detach().mean().item() / pixels,
-        _psnr(mse),
+        psnr_of(mse),
         math.nan if feature_error is None else feature_error.detach().mean().item(),
     )
 
@@ -130,6 +130,6 @@ def coded_measures(
     return Measures(loss, y_bpp, z_bpp, psnr, feature_error)
 
 
-def _psnr(mse: Tensor) -> float:
+def psnr_of(mse: Tensor) -> float:
     """Of the mean of squared errors [B], in dB; pixels span 1."""
     return -10 * math.log10(max(mse.detach().mean().item(), 1e-12))

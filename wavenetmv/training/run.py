@@ -84,5 +84,5 @@ def _export(
     return export(
         checkpoint, options.out, name=options.name or options.model, description=description,
         codec=start if heads_only else None, data=data,
-        same_latents_as=start if learned == ("post.",) else None,
+        same_latents_as=start if set(learned) <= {"post.", "for_machines."} else None,
     )  # fmt: skip

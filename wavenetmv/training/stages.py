@@ -24,6 +24,7 @@ from wavenetmv.training.cache import PictureCache
 from wavenetmv.training.courses import COURSES, Course, Lesson
 from wavenetmv.training.distributed import Group
 from wavenetmv.training.export import load_checkpoint
+from wavenetmv.training.machine_synthesis import with_machine_synthesis
 from wavenetmv.training.objectives import (
     Objective,
     filtered_distortion,
@@ -50,6 +51,7 @@ class Stage:
     trains     the parameters that learn, by prefix; () for those that a head's course names
     lesson     of a head's course: instead of `objective`, what makes one from a teacher
     task       whose head learns, where there is a lesson
+    with_head  a lesson is given to that head
     extend     gives a model what this stage teaches it beside, where it lacks it
     """
 
@@ -60,6 +62,7 @@ class Stage:
     objective: Objective | None = None
     lesson: Callable[[Course], Lesson | None] | None = None
     task: str = DetectionHead.task
+    with_head: bool = True
     extend: Callable[[CodecModel], CodecModel] | None = None
 
     @property
@@ -95,6 +98,11 @@ STAGES = (
         "3b",
         StageConfig(steps=1, batch=12, crop=256, lr=2e-4, decay_from=0.3, fake_quant_from=0.75),
         share=0.7, trains=("",), lesson=lambda course: course.together, extend=with_machine_profile,
+    ),
+    Stage(
+        "3c", StageConfig(steps=1, batch=12, crop=192, lr=4e-4, ema=0.998, decay_from=0.3),
+        share=0.2, trains=("for_machines.",), lesson=lambda course: course.shown, with_head=False,
+        extend=with_machine_synthesis,
     ),
 )  # fmt: skip
 
@@ -200,7 +208,7 @@ def run_stages(
             **changes.get(stage.name, {}),
         )
         model = _starting_model(stage, out, start, model_config, data, seed)
-        if stage.lesson:
+        if stage.lesson and stage.with_head:
             assert teacher is not None
             _give_head(model, stage.task, teacher, prior, data, seed)
         if stage.extend:
