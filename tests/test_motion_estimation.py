@@ -23,7 +23,8 @@ from wavenetmv.models.motion import (
     roughness,
 )
 from wavenetmv.models.motion_search import search
-from wavenetmv.motion_estimation import economise, estimate
+from wavenetmv.motion_estimation import economise, estimate, find_motion
+from wavenetmv.types import DROP_MAX
 
 PRICE = price_of_a_bit(512.0)
 
@@ -91,6 +92,21 @@ def test_vectors_are_worth_their_bits(photograph):
     price = PRICE * BLOCK * BLOCK
     assert cost(current, reference, kept, price) < cost(current, reference, found, price)
     assert not economise(current, reference, found, 1e6).any()  # no error is worth a bit
+
+
+def test_vectors_are_dearer_where_quality_drops(photograph):
+    """Two moving halves, of which a quality map gives one up."""
+    generator = torch.Generator().manual_seed(0)
+    moved = torch.roll(photograph, 3, 2)
+    noisy = (moved + 0.1 * torch.randn(photograph.shape, generator=generator)).clamp(0, 1)
+    drops = np.zeros((4, 5), np.uint8)
+    everywhere = find_motion(noisy, photograph, 320, drops=drops)
+    assert torch.equal(everywhere, find_motion(noisy, photograph, 320))
+    drops[2:] = DROP_MAX
+    half = find_motion(noisy, photograph, 320, drops=drops)
+    assert torch.equal(half[:, :, :8], everywhere[:, :, :8])
+    before, after = (roughness(each)[:, :, 9:].float().mean() for each in (everywhere, half))
+    assert after < 0.5 * before
 
 
 def bits(motion: torch.Tensor) -> int:

@@ -131,7 +131,7 @@ class InterFrameCodec:
         drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
         with enough_memory(height, width):
             x, reference = model.padded(source), model.padded(past.reference.pixels)
-            motion = find_motion(x, reference, lambda_index, self.block)
+            motion = find_motion(x, reference, lambda_index, self.block, drops)
             prediction = model.predict(reference, motion)
             residual = model.residual(x, prediction)
             if not model.helps(residual, prediction, lambda_index):

@@ -14,19 +14,28 @@ from torch import Tensor
 
 from wavenetmv.bitstream.motion import bordered, coding_order, median, neighbours
 from wavenetmv.models.block_sampling import BLOCK, EDGE, SUBPEL, quarter_planes
+from wavenetmv.models.inference import Drops, per_latent
 from wavenetmv.models.motion import luma, price_of_a_bit
 from wavenetmv.models.motion_search import search
 from wavenetmv.types import index_to_lambda
 
+_PRICE_PER_DROP = 0.5  # octaves of a bit's price for each half octave of lambda
 _BITS_OF_A_DIFFERENCE = 3.0  # of a component that is not as expected, before its size
 _EVERY = 2  # second row and column tell enough
 
 Array = npt.NDArray[np.float32]
 
 
-def find_motion(x: Tensor, reference: Tensor, lambda_index: int, block: int = 0) -> Tensor:
-    """`estimate` as an encoder needs it, from RGB [1, 3, H, W] in [0, 1]; block: for whom."""
-    price = price_of_a_bit(index_to_lambda(lambda_index), block)
+def find_motion(
+    x: Tensor, reference: Tensor, lambda_index: int, block: int = 0, drops: Drops | None = None
+) -> Tensor:
+    """`estimate` as an encoder needs it, from RGB [1, 3, H, W] in [0, 1]; block: for whom.
+
+    `drops`, a quality map: where it lowers quality, a vector must save as much more.
+    """
+    price = torch.as_tensor(price_of_a_bit(index_to_lambda(lambda_index), block))
+    if drops is not None:
+        price = price * torch.exp2(_PRICE_PER_DROP * per_latent(drops).float())[None]
     return estimate(luma(x), luma(reference), price)
 
 
@@ -34,9 +43,9 @@ def find_motion(x: Tensor, reference: Tensor, lambda_index: int, block: int = 0)
 def estimate(current: Tensor, reference: Tensor, bit_price: Tensor | float) -> Tensor:
     """The motion field int16 [B, 2, h, w] that makes `reference` like `current`.
 
-    Both are luma [B, 1, H, W], 0..255, H and W multiples of 16.  `bit_price`, one number or [B],
-    is the squared error per pixel that a bit of a block's vector must save
-    (`motion.price_of_a_bit`).
+    Both are luma [B, 1, H, W], 0..255, H and W multiples of 16.  `bit_price`, one number, [B] or
+    for each block [B, h, w], is the squared error per pixel that a bit of a block's vector must
+    save (`motion.price_of_a_bit`).
     """
     return economise(current, reference, search(current, reference), bit_price)
 
@@ -46,7 +55,8 @@ def economise(
 ) -> Tensor:
     """`motion`, or where that is cheaper the vector of a block nearby, or none; as `estimate`."""
     B, _, h, w = motion.shape
-    price = np.broadcast_to(np.asarray(torch.as_tensor(bit_price).cpu(), np.float32), B)[:, None]
+    given = np.asarray(torch.as_tensor(bit_price).cpu(), np.float32)
+    prices = np.broadcast_to(given[:, None, None] if given.ndim == 1 else given, (B, h, w))
     errors = _Errors(current, reference)
     field = bordered(h, w, B)
     vectors = field[..., 1:, 1:-1]
@@ -58,7 +68,7 @@ def economise(
         expected = median(*around)
         own = vectors[..., rows, columns]
         candidates = np.stack((own, expected, *around, np.zeros_like(own)))  # [K, B, 2, n]
-        cost = price * _bits(candidates - expected)
+        cost = prices[:, rows, columns] * _bits(candidates - expected)
         cost[0] += found[:, rows, columns]
         promising = cost < cost[0]
         promising[2:] &= (candidates[2:] != expected).any(2)  # not twice the same

@@ -54,7 +54,10 @@ def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
 
 @dataclass(frozen=True)
 class FeatureMatching:
-    """Stage 3a: the codec is frozen, the detection head learns the teacher's features."""
+    """Stage 3a: the codec is frozen, the detection head learns the teacher's features.
+
+    Every fourth picture, of those for machines, is read as inter frames are: `seen_again`.
+    """
 
     teacher: YoloxTeacher
 
@@ -62,7 +65,12 @@ class FeatureMatching:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64; position as for `CodecModel`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
-            y_hat, coded, _ = coded_in_turn(model, x, position)
+            y_hat, coded, block = coded_in_turn(model, x, position)
+            rows = slice(3, None, 4)  # profiles take turns
+            if len(again := y_hat[rows]):
+                at, whom = position[rows], block[rows]
+                shown = model.synthesis(again, model.gains.level(at, whom), whom)
+                y_hat[rows] = seen_again(model, shown, at, whom)
         error = feature_error(detector_of(model).features(y_hat), wanted).mean()
         return coded_measures(x, coded, error, feature_error=error.item())
 
@@ -93,6 +101,15 @@ class LogitMatching:
         divergence = answer_error(head.tail.predict(found), answer, self.temperature)
         loss = error + self.logit_weight * divergence
         return coded_measures(x, coded, loss, feature_error=error.item())
+
+
+def seen_again(
+    pictures: CodecModel, x_hat: Tensor, position: Tensor, block: Tensor | int
+) -> Tensor:
+    """Of decoded pixels [B, 3, H, W], the latents that `pictures` finds in them: what a head reads
+    of frames whose own latents say something else.  position, block as for `CodecModel`."""
+    y = pictures.analysis(x_hat.float().clamp(0, 1)).float()
+    return y * pictures.gains.encoder(position, block) * pictures.gains.decoder(position, block)
 
 
 def answer_error(found: Tensor, wanted: Tensor, temperature: float) -> Tensor:

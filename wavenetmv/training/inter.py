@@ -12,7 +12,12 @@ from wavenetmv.models.codec_model import CodecModel, Output
 from wavenetmv.models.inter import InterModel, past_of
 from wavenetmv.models.motion import compensate, luma, price_of_a_bit
 from wavenetmv.motion_estimation import estimate
-from wavenetmv.training.distillation import detector_of, feature_error, task_measures
+from wavenetmv.training.distillation import (
+    detector_of,
+    feature_error,
+    seen_again,
+    task_measures,
+)
 from wavenetmv.training.objectives import Measures, weighted_measures
 from wavenetmv.training.streams import InterSamples
 from wavenetmv.training.teachers import YoloxTeacher
@@ -30,8 +35,9 @@ def inter_rate_distortion(model: InterModel, samples: InterSamples, position: Te
 class InterTaskRateDistortion:
     """The same, and for machines as `distillation.TaskRateDistortion` has it.
 
-    What a machine sees of an inter frame are the latents that `pictures` finds in its pixels;
-    that codec and its head stay as they are.
+    Machines read the pixels of an inter frame, or the latents that `pictures` finds in them: the
+    errors of the teacher's features there and of its head's count half each.  That codec and its
+    head stay as they are.
     """
 
     teacher: YoloxTeacher
@@ -49,10 +55,10 @@ class InterTaskRateDistortion:
     def _feature_error(self, x: Tensor, x_hat: Tensor, position: Tensor) -> Tensor:
         with torch.no_grad():
             wanted = self.teacher.features(x)
-        gains = self.pictures.gains
-        y_hat = self.pictures.analysis(x_hat.clamp(0, 1)).float()
-        y_hat = y_hat * gains.encoder(position, 1) * gains.decoder(position, 1)
-        return feature_error(detector_of(self.pictures).features(y_hat), wanted)
+        y_hat = seen_again(self.pictures, x_hat, position, 1)
+        by_latents = feature_error(detector_of(self.pictures).features(y_hat), wanted)
+        by_pixels = feature_error(self.teacher.features(x_hat.clamp(0, 1)), wanted)
+        return (by_latents + by_pixels) / 2
 
 
 def _code(model: InterModel, samples: InterSamples, position: Tensor) -> tuple[Output, Tensor]:
