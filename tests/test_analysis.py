@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.heads import cat_head, save_cat_head, save_coffee_head
+from tests.heads import cat_head, save_cat_head, save_coffee_head, save_dog_head
 from tests.vectors.regenerate import VECTORS
 from wavenetmv.analysis import Analyzer
 from wavenetmv.codec import PictureCodec
@@ -80,6 +80,22 @@ def test_heads_are_files_of_their_own(heads):
     saved, loaded = cat_head().half().float(), load_head(info)
     assert torch.equal(saved(y_hat, (128, 128)), loaded(y_hat, (128, 128)))
     assert not loaded.training
+
+
+def test_what_is_found_in_decoded_pixels_has_a_head_of_its_own(heads, codec):
+    header, y_hat = codec.read_latents(STREAM)
+    rest = ((header.height, header.width), header.weights_hash, 0.3)
+    analyzer = Analyzer(codec)
+    own = analyzer.find(y_hat, *rest)
+    assert analyzer.find(y_hat, *rest, decoded=True) == own  # as long as there is none
+    path = save_dog_head(heads, WEIGHTS)
+    assert path.name.startswith("detect-decoded-")
+    assert read_head_info(path).decoded
+    assert analyzer.analyze(STREAM, 0.3) == analyzer.find(y_hat, *rest) == own
+    again = analyzer.find(y_hat, *rest, decoded=True)
+    assert (own[0].label, again[0].label) == ("cat", "dog")
+    named = Analyzer(codec, head=path)  # what the user names serves everything
+    assert named.find(y_hat, *rest) == again
 
 
 def test_classes_beside_objects(heads, codec):

@@ -75,14 +75,20 @@ class Analyzer:
         return threshold
 
     def find(
-        self, y_hat: Tensor, size: tuple[int, int], weights_hash: bytes, threshold: float
+        self,
+        y_hat: Tensor,
+        size: tuple[int, int],
+        weights_hash: bytes,
+        threshold: float,
+        decoded: bool = False,
     ) -> list[Finding]:
         """Results, as of `analyze`, from latents y_hat [1, M, h, w] of (H, W) pixels.
 
         weights_hash  of the picture weights whose latents these are, as streams name them
         threshold     as `checked` gives it
+        decoded       they were found in decoded pixels; see `registry.fitting_head`
         """
-        head = self._load(self._fitting(weights_hash))
+        head = self._load(self._fitting(weights_hash, decoded))
         with torch.inference_mode():
             raw = head(y_hat.to(self._dtype, memory_format=torch.channels_last), size)
             return list(head.read(raw, (y_hat.shape[2], y_hat.shape[3]), size, threshold))
@@ -106,10 +112,10 @@ class Analyzer:
         info = fitting_head(among, self.task, self._codec.weights.stream_hash)
         return self._load(info) if info else None
 
-    def _fitting(self, weights_hash: bytes) -> HeadInfo:
+    def _fitting(self, weights_hash: bytes, decoded: bool) -> HeadInfo:
         """The head for streams of these weights: another would read noise."""
         if self._own is None:
-            return find_head(self._kind.task, weights_hash)
+            return find_head(self._kind.task, weights_hash, decoded)
         if self._own.codec_hash != weights_hash.hex():
             raise CheckpointError(
                 f"{self._own.path}: this head reads streams of weights {self._own.codec_hash}, "

@@ -74,6 +74,19 @@ def test_matching_trains_the_head_and_nothing_else(teacher):
     assert np.isnan(measures.psnr)
 
 
+@pytest.mark.parametrize("for_machines", [False, True])
+def test_heads_learn_from_decoded_pixels(teacher, for_machines):
+    model = with_machine_profile(with_head(teacher))
+    if for_machines:
+        model = with_machine_synthesis(model)
+    x, position = torch.rand(2, 3, 64, 64), torch.tensor([0.0, 5.0])
+    measures = FeatureMatching(teacher, decoded=True)(model, x, position)
+    measures.loss.backward()
+    learning = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert learning == {"heads"}
+    assert measures.loss.item() != FeatureMatching(teacher)(model, x, position).loss.item()
+
+
 def test_joint_training_reaches_everything(teacher):
     model = with_machine_profile(with_head(teacher))
     x, position = torch.rand(2, 3, 64, 64), torch.tensor([1.0, 4.0])
@@ -115,3 +128,4 @@ def test_which_stages_need_a_teacher():
     all_stages = ["1", "2a", "2b", "2c", "3a", "3b", "3c"]
     assert [s.name for s in choose("all", with_teacher=True)] == all_stages
     assert [s.name for s in choose("3", with_teacher=True)] == ["3a", "3b", "3c"]
+    assert [s.name for s in choose("3d", with_teacher=True)] == ["3d"]

@@ -304,6 +304,24 @@ def test_stage_3c_changes_nothing_but_what_machines_are_shown(folder, tmp_path, 
         assert new.decode(stream).pixels.shape == pixels.shape
 
 
+def test_stage_3d_makes_one_more_head_for_the_same_streams(folder, tmp_path, monkeypatch):
+    pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
+    start, out = save_tiny(tmp_path, with_machine_profile(tiny_model())), tmp_path / "o"
+    old_head = save_cat_head(tmp_path, start)
+    teacher = write_onnx(tmp_path / "yolox.onnx", lively(YoloxTeacher()))
+    settings = tmp_path / "tiny.json"
+    settings.write_text(json.dumps({"stages": {"3d": {"batch": 2, "crop": 64}}}))
+    monkeypatch.setenv(SEARCH_VARIABLE, str(tmp_path))
+    result = run(*command("--data", folder, "--out", out, "--config", settings, "--stage", "3d",
+                          "--from", start, "--head", old_head, "--teacher", teacher,
+                          "--steps", 2))  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    (head,) = (read_head_info(Path(line)) for line in result.stdout.splitlines())
+    assert head.decoded
+    assert head.task == "detect"
+    assert head.codec_hash == read_info(start).stream_hash.hex()
+
+
 def test_a_wavelet_without_learned_steps_has_no_stage_1(folder, tmp_path):
     path = tmp_path / "plain.json"
     stage = {"batch": 2, "crop": 64}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.heads import save_cat_head, save_coffee_head
+from tests.heads import save_cat_head, save_coffee_head, save_dog_head
 from tests.streams import RATE, TINY, stream_of, window
 from tests.tiny import save_tiny_inter
 from tests.vectors.regenerate import VECTORS
@@ -105,6 +105,15 @@ def test_intra_frames_give_the_latents_of_a_picture(codec, streams, photographs,
         assert torch.equal(frame._content.y_hat(), codec.latents(picture))
         assert list(frame.found) == analyzer.analyze(picture, 0.3)
         assert frame.found
+
+
+def test_inter_frames_have_the_head_for_decoded_pixels(codec, streams, tmp_path, monkeypatch):
+    save_dog_head(tmp_path, TINY)
+    monkeypatch.setenv(SEARCH_VARIABLE, f"{os.environ[SEARCH_VARIABLE]}:{tmp_path}")
+    frames = analyzed(codec, streams[3][0], by_latents(Analyzer(codec)))
+    for frame in frames:
+        label = "cat" if frame.index % 3 == 0 else "dog"
+        assert frame.found[0].label == label
 
 
 def test_intra_frames_of_a_video_without_others_are_not_synthesised(codec, streams, monkeypatch):

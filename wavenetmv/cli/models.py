@@ -33,7 +33,10 @@ def models(as_json: options.Json = False) -> None:
         _echo("head", heads)
         return
     rows = [_row(kind, each.name, "", each) for kind, found in codecs.items() for each in found]
-    rows += [_row("head", head.task, head.codec_hash, head) for head in heads]
+    rows += [
+        _row("head, of decoded" if head.decoded else "head", head.task, head.codec_hash, head)
+        for head in heads
+    ]
     if rows:
         render.table(_COLUMNS, rows)
     else:

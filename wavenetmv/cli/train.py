@@ -20,7 +20,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", help="Checkpoints, logs and weights go here.")],
     stage: Annotated[
-        str, typer.Option(help="1, 2a, 2b, 2c, 3 (3a, 3b, 3c), all, or video.")
+        str, typer.Option(help="1, 2a, 2b, 2c, 3 (3a, 3b, 3c), 3d, all, or video.")
     ] = "all",
     task: Annotated[str, typer.Option(help="Which vision head learns in stage 3.")] = "detect",
     teacher: Annotated[

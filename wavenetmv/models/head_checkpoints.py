@@ -14,11 +14,18 @@ from wavenetmv.models.registry import HEAD_FORMAT, HEAD_SUFFIX, HeadInfo, parse_
 
 
 def save_head(
-    head: Head, folder: Path, *, codec_hash: bytes, description: str, licence: str = "Apache-2.0"
+    head: Head,
+    folder: Path,
+    *,
+    codec_hash: bytes,
+    description: str,
+    licence: str = "Apache-2.0",
+    decoded: bool = False,
 ) -> Path:
     """Write `<task>-<hash>.head.safetensors` into `folder` and return its path.
 
-    `codec_hash` is `WeightsInfo.stream_hash` of the codec whose latents the head reads.
+    `codec_hash` is `WeightsInfo.stream_hash` of the codec whose latents the head reads;
+    `decoded` as for `HeadInfo`, and the name begins with `<task>-decoded` then.
     """
     card = {
         "format": HEAD_FORMAT,
@@ -29,12 +36,15 @@ def save_head(
         "parameters": sum(parameter.numel() for parameter in head.parameters()),
         "description": description,
     }
+    if decoded:  # files of before keep their hash
+        card["decoded"] = True
     # `scale` of an adapter spans more than half precision is good at.
     tensors = {
         key: value.float() if key.endswith(".scale") else value.half()
         for key, value in head.state_dict().items()
     }
-    return write_named_by_content(tensors, card, folder, head.task, HEAD_SUFFIX)
+    name = f"{head.task}-decoded" if decoded else head.task
+    return write_named_by_content(tensors, card, folder, name, HEAD_SUFFIX)
 
 
 def load_head(info: HeadInfo) -> Head:

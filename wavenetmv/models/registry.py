@@ -69,6 +69,7 @@ class HeadInfo:
     parameters: int
     file_bytes: int
     description: str
+    decoded: bool = False  # reads what is found in decoded pixels, not the streams' own latents
 
 
 def list_weights() -> list[WeightsInfo]:
@@ -97,10 +98,13 @@ def _files() -> list[Path]:
     return [path for folder in folders for path in sorted(folder.glob("*.safetensors"))]
 
 
-def find_head(task: str, codec_hash: bytes) -> HeadInfo:
-    """The head of `task` for streams of these codec weights. Raises CheckpointError."""
+def find_head(task: str, codec_hash: bytes, decoded: bool = False) -> HeadInfo:
+    """The head of `task` for streams of these codec weights; others as for `fitting_head`.
+
+    Raises CheckpointError.
+    """
     known = list_heads()
-    if found := fitting_head(known, task, codec_hash):
+    if found := fitting_head(known, task, codec_hash, decoded):
         return found
     have = ", ".join(f"{info.task} for {info.codec_hash}" for info in known) or "none"
     raise CheckpointError(
@@ -109,10 +113,19 @@ def find_head(task: str, codec_hash: bytes) -> HeadInfo:
     )
 
 
-def fitting_head(heads: Iterable[HeadInfo], task: str, codec_hash: bytes) -> HeadInfo | None:
-    """That of `task` for streams of these codec weights, if it is among `heads`."""
+def fitting_head(
+    heads: Iterable[HeadInfo], task: str, codec_hash: bytes, decoded: bool = False
+) -> HeadInfo | None:
+    """That of `task` for streams of these codec weights, if it is among `heads`.
+
+    decoded  for latents of decoded pixels: one made for them, or the one for the streams' own
+    """
     wanted = (task, codec_hash.hex())
-    return next((info for info in heads if (info.task, info.codec_hash) == wanted), None)
+    fitting = [
+        info for info in heads
+        if (info.task, info.codec_hash) == wanted and (decoded or not info.decoded)
+    ]  # fmt: skip
+    return max(fitting, key=lambda info: info.decoded, default=None)
 
 
 def default_weights(name: str = DEFAULT_NAME) -> WeightsInfo:
@@ -216,6 +229,7 @@ def _read_head_info(path: Path, _mtime_ns: int, size: int) -> HeadInfo:
         parameters=card["parameters"],
         file_bytes=size,
         description=card["description"],
+        decoded=bool(card.get("decoded")),
     )
 
 

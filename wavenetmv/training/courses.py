@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Course:
     alone     stage 3a: the codec is frozen
     together  stage 3b: codec and head; None where there is no such lesson
     shown     stage 3c: the synthesis for machines; likewise
+    decoded   stage 3d: a head for latents of decoded pixels, as alone; likewise
     parts     of the head that learn in stage 3a
     settings  changes to stage 3a's StageConfig
     """
@@ -41,6 +43,7 @@ class Course:
     alone: Lesson
     together: Lesson | None = None
     shown: Lesson | None = None
+    decoded: Lesson | None = None
     parts: tuple[str, ...] = ("adapter",)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -53,6 +56,7 @@ COURSES: dict[str, Course] = {
         FeatureMatching,
         TaskRateDistortion,
         ShownFeatures,
+        partial(FeatureMatching, decoded=True),
         parts=("adapter", "stem"),
         settings={"batch": 12, "lr": 4e-4},
     ),

@@ -56,21 +56,20 @@ def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
 class FeatureMatching:
     """Stage 3a: the codec is frozen, the detection head learns the teacher's features.
 
-    Every fourth picture, of those for machines, is read as inter frames are: `seen_again`.
+    decoded  stage 3d: from latents of decoded pixels, `seen_again`
     """
 
     teacher: YoloxTeacher
+    decoded: bool = False
 
     def __call__(self, model: CodecModel, x: Tensor, position: Tensor) -> Measures:
         """x [B, 3, H, W] in [0, 1], sides multiples of 64; position as for `CodecModel`."""
         with torch.no_grad():
             wanted = self.teacher.features(x)
             y_hat, coded, block = coded_in_turn(model, x, position)
-            rows = slice(3, None, 4)  # profiles take turns
-            if len(again := y_hat[rows]):
-                at, whom = position[rows], block[rows]
-                shown = model.synthesis(again, model.gains.level(at, whom), whom)
-                y_hat[rows] = seen_again(model, shown, at, whom)
+            if self.decoded:
+                shown = model.synthesis(y_hat, model.gains.level(position, block), block)
+                y_hat = seen_again(model, shown, position, block)
         error = feature_error(detector_of(model).features(y_hat), wanted).mean()
         return coded_measures(x, coded, error, feature_error=error.item())
 

@@ -112,6 +112,7 @@ def export(
     codec: Path | None = None,
     data: PictureCache | None = None,
     same_latents_as: Path | None = None,
+    decoded: bool = False,
 ) -> list[Path]:
     """Write the weights file of a checkpoint into `folder`, and one for each of its heads.
 
@@ -120,24 +121,30 @@ def export(
     data    pictures to fit the probability tables to; None makes Gaussian ones
     same_latents_as  the weights file that the checkpoint comes from, where nothing learned that
             makes latents or symbols: its tables serve, and so do all known heads for its streams
+    decoded  its heads are for latents of decoded pixels
 
     Returns the files written.
     """
     model = load_checkpoint(checkpoint)
-    heads = dict(model.heads.items())
+    heads = [(head, decoded) for head in model.heads.values()]
     written = []
     if codec is None:
         if same_latents_as is None:
             tables = make_tables(model, data)
         else:
             tables = _tables_of(same_latents_as)
-            heads = _heads_for(same_latents_as) | heads
+            heads += _heads_for(same_latents_as, but={(task, decoded) for task in model.heads})
         codec = save_weights(model, tables, folder, name=name, description=description)
         written.append(codec)
     codec_hash = read_info(codec).stream_hash
-    for head in heads.values():
+    for head, for_decoded in heads:
         assert isinstance(head, Head)
-        written.append(save_head(head, folder, codec_hash=codec_hash, description=description))
+        written.append(
+            save_head(
+                head, folder,
+                codec_hash=codec_hash, description=description, decoded=for_decoded,
+            )
+        )  # fmt: skip
     return written
 
 
@@ -146,7 +153,10 @@ def _tables_of(path: Path) -> dict[str, Tensor]:
     return {"radii": loaded.table_radii, "frequencies": loaded.table_frequencies}
 
 
-def _heads_for(path: Path) -> dict[str, nn.Module]:
-    """The known heads for streams of a weights file, by task."""
+def _heads_for(path: Path, but: set[tuple[str, bool]]) -> list[tuple[nn.Module, bool]]:
+    """The known heads for streams of a weights file, and whether they are for decoded pixels."""
     codec = read_info(path).stream_hash.hex()
-    return {info.task: load_head(info) for info in list_heads() if info.codec_hash == codec}
+    return [
+        (load_head(info), info.decoded) for info in list_heads()
+        if info.codec_hash == codec and (info.task, info.decoded) not in but
+    ]  # fmt: skip

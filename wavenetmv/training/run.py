@@ -85,4 +85,5 @@ def _export(
         checkpoint, options.out, name=options.name or options.model, description=description,
         codec=start if heads_only else None, data=data,
         same_latents_as=start if set(learned) <= {"post.", "for_machines."} else None,
+        decoded=stages[-1].for_decoded,
     )  # fmt: skip

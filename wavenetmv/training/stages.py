@@ -52,6 +52,7 @@ class Stage:
     lesson     of a head's course: instead of `objective`, what makes one from a teacher
     task       whose head learns, where there is a lesson
     with_head  a lesson is given to that head
+    for_decoded  that head is one more, `registry.HeadInfo.decoded`: only when asked for by name
     extend     gives a model what this stage teaches it beside, where it lacks it
     """
 
@@ -63,6 +64,7 @@ class Stage:
     lesson: Callable[[Course], Lesson | None] | None = None
     task: str = DetectionHead.task
     with_head: bool = True
+    for_decoded: bool = False
     extend: Callable[[CodecModel], CodecModel] | None = None
 
     @property
@@ -104,6 +106,10 @@ STAGES = (
         share=0.2, trains=("for_machines.",), lesson=lambda course: course.shown, with_head=False,
         extend=with_machine_synthesis,
     ),
+    Stage(
+        "3d", StageConfig(steps=1, batch=16, crop=256, lr=1e-3, ema=0.998),
+        share=0.3, trains=(), lesson=lambda course: course.decoded, for_decoded=True,
+    ),
 )  # fmt: skip
 
 
@@ -118,7 +124,8 @@ def choose(
         raise UsageFault(f"no course for task {task!r}; there are {', '.join(COURSES)}")
     chosen = tuple(
         stage for stage in STAGES
-        if name in (stage.name, "all") or (name == "3" and stage.lesson)
+        if name == stage.name
+        or (not stage.for_decoded and (name == "all" or (name == "3" and stage.lesson)))
     )  # fmt: skip
     if not chosen:
         names = ", ".join(stage.name for stage in STAGES)

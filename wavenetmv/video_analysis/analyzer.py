@@ -33,7 +33,8 @@ def by_latents(analyzer: Analyzer) -> Find:
     """Reads an intra frame's own latents, of an inter frame those of its pixels."""
 
     def find(frame: DecodedFrame, least: float) -> list[Finding]:
-        return analyzer.find(frame.y_hat(), frame.size, frame.weights_hash, least)
+        decoded = frame.latents is None
+        return analyzer.find(frame.y_hat(), frame.size, frame.weights_hash, least, decoded)
 
     return find
 

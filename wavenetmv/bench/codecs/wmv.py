@@ -96,7 +96,12 @@ class WmvCodec(Codec):
         return None
 
     def _name_of(self, analyzer: Analyzer) -> str:
-        return f"latents-{find_head(analyzer.task, self.weights.stream_hash).sha256[:8]}"
+        for_streams, for_decoded = (
+            find_head(analyzer.task, self.weights.stream_hash, decoded).sha256[:8]
+            for decoded in (False, True)
+        )
+        more = "" if for_decoded == for_streams else f"-{for_decoded}"
+        return f"latents-{for_streams}{more}"
 
 
 class EvenWmvCodec(WmvCodec):
