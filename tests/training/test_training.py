@@ -275,18 +275,26 @@ def test_stage_2c_changes_nothing_but_the_filter(folder, tmp_path, tiny_settings
     assert codec.decode(codec.encode(Picture(pixels))).pixels.shape == pixels.shape
 
 
-def test_stage_3c_changes_nothing_but_what_machines_are_shown(folder, tmp_path, monkeypatch):
+def run_with_teacher(folder, tmp_path, monkeypatch, stage: str) -> tuple[Path, Path, list[Path]]:
+    """A few steps from a codec of two profiles and its head: both files, and what was written."""
     pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
-    start, out = save_tiny(tmp_path, with_machine_profile(tiny_model())), tmp_path / "o"
-    old_head = save_cat_head(tmp_path, start)
+    start = save_tiny(tmp_path, with_machine_profile(tiny_model()))
+    head = save_cat_head(tmp_path, start)
     teacher = write_onnx(tmp_path / "yolox.onnx", lively(YoloxTeacher()))
     settings = tmp_path / "tiny.json"
-    settings.write_text(json.dumps({"stages": {"3c": {"batch": 2, "crop": 64}}}))
+    settings.write_text(json.dumps({"stages": {stage: {"batch": 2, "crop": 64}}}))
     monkeypatch.setenv(SEARCH_VARIABLE, str(tmp_path))
-    result = run(*command("--data", folder, "--out", out, "--config", settings, "--stage", "3c",
-                          "--from", start, "--teacher", teacher, "--steps", 4))  # fmt: skip
+    heads = ("--head", head) if stage == "3d" else ()  # which 3c has no use for
+    result = run(*command("--data", folder, "--out", tmp_path / "o", "--config", settings,
+                          "--stage", stage, "--from", start, *heads, "--teacher", teacher,
+                          "--steps", 4))  # fmt: skip
     assert result.returncode == 0, result.stderr
-    weights, head = (Path(line) for line in result.stdout.splitlines())
+    return start, head, [Path(line) for line in result.stdout.splitlines()]
+
+
+def test_stage_3c_changes_nothing_but_what_machines_are_shown(folder, tmp_path, monkeypatch):
+    start, old_head, written = run_with_teacher(folder, tmp_path, monkeypatch, "3c")
+    weights, head = written
     assert load_file(head).keys() == load_file(old_head).keys()
     before, after = load_file(start), load_file(weights)
     learned = {name for name in after if name.startswith("for_machines.")}
@@ -305,18 +313,8 @@ def test_stage_3c_changes_nothing_but_what_machines_are_shown(folder, tmp_path, 
 
 
 def test_stage_3d_makes_one_more_head_for_the_same_streams(folder, tmp_path, monkeypatch):
-    pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
-    start, out = save_tiny(tmp_path, with_machine_profile(tiny_model())), tmp_path / "o"
-    old_head = save_cat_head(tmp_path, start)
-    teacher = write_onnx(tmp_path / "yolox.onnx", lively(YoloxTeacher()))
-    settings = tmp_path / "tiny.json"
-    settings.write_text(json.dumps({"stages": {"3d": {"batch": 2, "crop": 64}}}))
-    monkeypatch.setenv(SEARCH_VARIABLE, str(tmp_path))
-    result = run(*command("--data", folder, "--out", out, "--config", settings, "--stage", "3d",
-                          "--from", start, "--head", old_head, "--teacher", teacher,
-                          "--steps", 2))  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    (head,) = (read_head_info(Path(line)) for line in result.stdout.splitlines())
+    start, _, written = run_with_teacher(folder, tmp_path, monkeypatch, "3d")
+    (head,) = (read_head_info(path) for path in written)
     assert head.decoded
     assert head.task == "detect"
     assert head.codec_hash == read_info(start).stream_hash.hex()

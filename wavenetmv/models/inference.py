@@ -21,6 +21,7 @@ from wavenetmv.models.checkpoints import LoadedInterModel, LoadedModel
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.exact_conv import channels_last
 from wavenetmv.models.post_filter import in_strips
+from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 from wavenetmv.types import (
     DROP_CELL,
     DROP_MAX,
@@ -61,9 +62,7 @@ class Networks:
         self.h_a = model.h_a.to(device, dtype)
         self.gains = model.gains.to(device)
         for transform in (model.g_a, model.g_s):
-            transform.to(device, dtype)
-            if transform.attention is not None:
-                transform.attention.float()
+            _place(transform, device, dtype)
 
     def latent_size(self, height: int, width: int) -> tuple[int, int]:
         """(h, w) of y for a picture of this size: padding to whole hyper-latents included."""
@@ -128,10 +127,8 @@ class InferenceModel(Networks):
         self.for_machines = model.for_machines
         if self.for_machines is not None:
             self.for_machines.to(device, dtype)
-            g_s = self.for_machines.g_s
-            g_s.up.float()
-            if g_s.attention is not None:
-                g_s.attention.float()
+            _place(self.for_machines.g_s, device, dtype)
+            self.for_machines.g_s.up.float()
 
     @torch.inference_mode()
     def analyse(self, pixels: Tensor, lambda_index: int, block: int = 0) -> tuple[Tensor, Tensor]:
@@ -226,6 +223,14 @@ class InferenceModel(Networks):
             area += inner.shape[2] * inner.shape[3]
         mixture: Tensor = self.g_a.attention(total / area)
         return mixture
+
+
+def _place(
+    transform: AnalysisTransform | SynthesisTransform, device: torch.device, dtype: torch.dtype
+) -> None:
+    transform.to(device, dtype)
+    if transform.attention is not None:
+        transform.attention.float()
 
 
 def per_latent(drops: Drops) -> Tensor:

@@ -19,7 +19,9 @@ from wavenetmv.models.entropy import Coded
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
 from wavenetmv.training.batches import POSITION_MAX
 from wavenetmv.training.objectives import (
+    TINY_ERROR,
     Measures,
+    coded_for,
     coded_in_turn,
     coded_measures,
     psnr_of,
@@ -39,7 +41,6 @@ _UNSTRETCHED = 4.0  # position, of lambda 1024
 # What stage 3c makes of positions 0..5 of the gains: quality maps go 2.5 octaves below 0.
 _LOWEST_POSITION, _OCTAVES = -2.0, 7.0
 _SHOWN_PIXEL_WEIGHT = 0.3
-_TINY_ERROR = 1e-5  # squared, a grey level or so
 
 
 def feature_error(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
@@ -159,13 +160,11 @@ class ShownFeatures:
         position = _LOWEST_POSITION + _OCTAVES / POSITION_MAX * position
         with torch.no_grad():
             wanted = self.teacher.features(x)
-            y = model.analysis(x).float() * model.gains.encoder(position, 1)
-            coded = model.entropy(y, position, 1)
-            y_hat = coded.y_hat * model.gains.decoder(position, 1)
+            y_hat, coded = coded_for(model, x, position, 1)
         x_hat = model.synthesis(y_hat, model.gains.level(position, 1), 1).float()
         error = feature_error(self.teacher.features(x_hat.clamp(0, 1)), wanted)
         mse = (x - x_hat).square().mean((1, 2, 3))
-        loss = error.log() + _SHOWN_PIXEL_WEIGHT * (mse + _TINY_ERROR).log()
+        loss = error.log() + _SHOWN_PIXEL_WEIGHT * (mse + TINY_ERROR).log()
         return coded_measures(
             x, coded, loss.mean(), psnr=psnr_of(mse), feature_error=error.mean().item()
         )

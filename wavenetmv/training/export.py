@@ -98,7 +98,8 @@ def _restore(model: CodecModel | InterModel, loaded: LoadedModel | LoadedInterMo
     if isinstance(loaded, LoadedModel):
         assert isinstance(model, CodecModel)
         for part, other in ((model.post, loaded.post), (model.for_machines, loaded.for_machines)):
-            if part is not None and other is not None:
+            if other is not None:
+                assert part is not None
                 part.load_state_dict(other.state_dict())
     restore_entropy(model.entropy, load_file(loaded.info.path))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from wavenetmv.errors import CheckpointError
 from wavenetmv.models.codec_model import CodecModel
+from wavenetmv.training.extension import extended
 
 
 def with_machine_synthesis(model: CodecModel) -> CodecModel:
@@ -17,12 +16,10 @@ def with_machine_synthesis(model: CodecModel) -> CodecModel:
         raise CheckpointError("stage 3c needs a codec with a machine profile, as stage 3b makes it")
     if model.config.machine_synthesis:
         return model
-    wider = CodecModel(replace(model.config, machine_synthesis=True))
-    wider.heads = model.heads
-    wider.load_state_dict(wider.state_dict() | model.state_dict())
+    wider = extended(model, machine_synthesis=True)
     assert wider.for_machines is not None
     wider.for_machines.g_s.load_state_dict(model.g_s.state_dict())
     if model.post is not None:
         assert wider.for_machines.post is not None
         wider.for_machines.post.load_state_dict(model.post.state_dict())
-    return wider.train(model.training)
+    return wider

@@ -20,7 +20,7 @@ DISTORTION_SCALE = 255.0**2 / 40000.0
 # Rates and errors of all lambdas are brought to comparable size by sqrt(lambda), else the
 # highest lambdas would own the gradient.
 _REFERENCE_LAMBDA = 256.0
-_TINY_ERROR = 1e-5  # squared, a grey level or so: pictures of one colour have next to none
+TINY_ERROR = 1e-5  # squared, a grey level or so: pictures of one colour have next to none
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def filtered_distortion(model: CodecModel, x: Tensor, position: Tensor) -> Measu
     assert model.post is not None
     x = x - 0.5
     mse = (x - model.post(decoded, level)).square().mean((1, 2, 3))
-    before = (x - decoded).square().mean((1, 2, 3)).clamp_min(_TINY_ERROR)
+    before = (x - decoded).square().mean((1, 2, 3)).clamp_min(TINY_ERROR)
     return coded_measures(x, coded, (mse / before).mean(), psnr=psnr_of(mse))
 
 
@@ -79,9 +79,16 @@ def coded_in_turn(model: CodecModel, x: Tensor, position: Tensor) -> tuple[Tenso
     """What a decoder hands to synthesis and heads, what it costs, and the profile's block [B] of
     each picture: the profiles that the model knows take turns."""
     block = torch.arange(len(x), device=x.device) % model.config.profiles
+    return *coded_for(model, x, position, block), block
+
+
+def coded_for(
+    model: CodecModel, x: Tensor, position: Tensor, block: Tensor | int
+) -> tuple[Tensor, Coded]:
+    """What a decoder hands to synthesis and heads, and what it costs."""
     y = model.analysis(x).float() * model.gains.encoder(position, block)
     coded = model.entropy(y, position, block)
-    return coded.y_hat * model.gains.decoder(position, block), coded, block
+    return coded.y_hat * model.gains.decoder(position, block), coded
 
 
 def weighted_measures(
