@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -43,7 +45,7 @@ def test_exact_convolution_equals_float64(channels, kernel, hidden, layout):
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 2), (33, 20)])
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_products_of_bytes_give_the_same_sums(size, kernel, monkeypatch):
-    if not ByteConv2d.usable():
+    if not ByteConv2d.is_exact():
         pytest.skip("this build of torch has no exact product of bytes")
     generator = torch.Generator().manual_seed(kernel)
     # The largest operands there are, at random signs.
@@ -60,9 +62,24 @@ def test_products_of_bytes_give_the_same_sums(size, kernel, monkeypatch):
 def test_a_product_of_bytes_that_saturates_is_not_used(monkeypatch):
     exact = torch._int_mm
     monkeypatch.setattr(torch, "_int_mm", lambda a, b: exact(a, b).clamp(-(1 << 20), 1 << 20))
-    assert not ByteConv2d.usable.__wrapped__()
+    assert not ByteConv2d.is_exact.__wrapped__()
     monkeypatch.delattr(torch, "_int_mm")
-    assert not ByteConv2d.usable.__wrapped__()
+    assert not ByteConv2d.is_exact.__wrapped__()
+
+
+def test_a_product_of_bytes_that_takes_longer_is_not_used(monkeypatch):
+    product = torch._int_mm
+
+    def one_by_one(a, b):
+        time.sleep(0.05)
+        return product(a, b)
+
+    monkeypatch.setattr(torch, "_int_mm", one_by_one)
+    assert not ByteConv2d.is_faster.__wrapped__()
+    monkeypatch.setattr(torch, "_int_mm", lambda a, b: None)
+    assert ByteConv2d.is_faster.__wrapped__()
+    monkeypatch.delattr(torch, "_int_mm")
+    assert not ByteConv2d.is_faster.__wrapped__()
 
 
 @pytest.mark.parametrize("hidden", [True, False])
