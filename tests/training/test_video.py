@@ -104,7 +104,7 @@ def test_streams_are_coded_from_their_own_past(source):
     """What a step keeps is what the stream's next sample shows, one frame on."""
     streams = LiveStreams(source, tiny_model())
     rng = np.random.default_rng(0)
-    config = StageConfig(steps=1, batch=2, crop=64, bfloat16=False)
+    config = StageConfig(steps=1, batch=2, crop=64)
     cpu = torch.device("cpu")
     kept: dict[int, tuple[torch.Tensor, float]] = {}
     followed = restarted = 0
@@ -138,7 +138,7 @@ def test_streams_are_coded_from_their_own_past(source):
 def test_a_stream_whose_frame_is_no_number_begins_anew(source):
     streams = LiveStreams(source, tiny_model())
     rng = np.random.default_rng(0)
-    config = StageConfig(steps=1, batch=1, crop=64, bfloat16=False)
+    config = StageConfig(steps=1, batch=1, crop=64)
     for _ in range(12):
         samples, _ = streams.draw(rng, config, 0.9, torch.device("cpu"))
         assert samples.references.isfinite().all()
@@ -210,7 +210,9 @@ def test_stage_video_of_a_run(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(inter_tables, "_SEQUENCES", 3)
     start = save_tiny(tmp_path)
     config = tmp_path / "config.json"
-    config.write_text('{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1}}}')
+    config.write_text(
+        '{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1, "log_every": 3}}}'
+    )
     out = tmp_path / "out"
 
     def options(steps, **more):
@@ -256,7 +258,7 @@ def test_what_a_video_run_refuses(folder, source, tmp_path):
 
 def test_sequences_for_people_and_for_machines_take_turns(source):
     streams = LiveStreams(source, with_machine_profile(tiny_model()), range(2))
-    config = StageConfig(steps=1, batch=4, crop=64, bfloat16=False)
+    config = StageConfig(steps=1, batch=4, crop=64)
     for _ in range(3):
         samples, _ = streams.draw(np.random.default_rng(0), config, 0.5, torch.device("cpu"))
         assert samples.block.tolist() == [0, 1, 0, 1]
@@ -264,20 +266,22 @@ def test_sequences_for_people_and_for_machines_take_turns(source):
 
 
 def test_stage_video_for_machines(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(inter_tables, "_SEQUENCES", 8)
+    monkeypatch.setattr(inter_tables, "_SEQUENCES", 2)
     pytest.importorskip("onnx", reason="teachers are ONNX files: extra train")
     torch.manual_seed(0)
     network = YoloxTeacher().eval()
     teacher = write_onnx(tmp_path / "yolox.onnx", network)
     config = tmp_path / "config.json"
-    config.write_text('{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1}}}')
+    config.write_text(
+        '{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1, "log_every": 3}}}'
+    )
 
     def go(pictures, name, **more):
         start = tmp_path / f"{name}.pt"
         torch.save({**pictures.describe(), "ema": pictures.state_dict()}, start)
         rows = []
         options = RunOptions(
-            data=[folder], out=tmp_path / name, stage="video", steps=50, start=start, config=config,
+            data=[folder], out=tmp_path / name, stage="video", steps=6, start=start, config=config,
             **more,
         )  # fmt: skip
         weights = run(options, lambda done, total: None, lambda stage, row: rows.append(row))

@@ -31,7 +31,7 @@ class StageConfig:
     late: Sequence[str] = ()  # parameters, by prefix, that learn only ...
     late_from: float = 0.5  # ... from this share of the run on
     fixed_position: float | None = None  # one lambda instead of all: log2(lambda / 64)
-    bfloat16: bool = True  # convolutions in bfloat16 (autocast)
+    bfloat16: bool = False  # convolutions in bfloat16 (autocast), where the machine is fast at it
     log_every: int = 50
     checkpoint_minutes: float = 5.0
 

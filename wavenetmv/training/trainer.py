@@ -51,7 +51,7 @@ class Trainer:
             parameter for name, parameter in model.named_parameters()
             if parameter.requires_grad and name.startswith(tuple(config.late))
         ]  # fmt: skip
-        self.optimizer = Optimizer(model, muon=config.muon)
+        self.optimizer = Optimizer(model, muon=config.muon, bfloat16=config.bfloat16)
         # Every process sees crops of its own.
         self.rng = np.random.default_rng((config.seed, self.group.rank))
         torch.manual_seed(config.seed + self.group.rank)
