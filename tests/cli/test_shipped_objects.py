@@ -1,0 +1,75 @@
+"""Objects found by latents with the weights and the head in the package, as a user does it."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from tests import shipped
+from tests.shipped import run
+
+pytestmark = [
+    pytest.mark.weights,
+    shipped.needs_weights,
+    pytest.mark.skipif(
+        not shipped.has_head("detect"), reason="no head for the weights in this copy"
+    ),
+]
+
+# Where the score is near 0.25 another processor may round it above: at lambda 1024 it is 0.22 in
+# float32 and more in bfloat16.
+taken_for_a_dog = pytest.mark.xfail(strict=False, reason="a surer dog, and a cat below 0.25")
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "share"),
+    # A cup on a table, and a picture without anything that the head knows.
+    [("coffee.png", ["cup"], 0.8), ("rocket.jpg", [], 0.5)],
+)
+def test_focus_saves_bits_and_objects_stay(name, labels, share, photographs, tmp_path):
+    sizes = {}
+    for option in ("--focus", "--no-focus"):
+        stream = tmp_path / f"{option}.wmv"
+        alone = ("--drop-alpha", "--drop-metadata")
+        source = photographs / name
+        (encoded,) = run("encode", source, "--lambda", 1024, option, *alone, "-o", stream)
+        (analyzed,) = run("analyze", stream)
+        (record,) = run("info", stream, "--verify")
+        found = analyzed["frames"][0]["detections"]
+        # The cup comes first but for what it stands on: both are about as sure, and which is
+        # more so depends on the precision.
+        things = [each["label"] for each in found if each["label"] != "dining table"]
+        assert things[:1] == labels
+        assert bool(found) is bool(labels)
+        assert record["quality_map"] is (option == "--focus")
+        sizes[option] = encoded["bytes"]
+    assert sizes["--focus"] < share * sizes["--no-focus"]
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "lmbda"),
+    [
+        pytest.param(*("chelsea", "cat", 128), marks=taken_for_a_dog),
+        pytest.param(*("chelsea", "cat", 512), marks=taken_for_a_dog),
+        pytest.param(*("chelsea", "cat", 1024), marks=taken_for_a_dog),
+        ("chelsea", "cat", 2048),
+        ("astronaut", "person", 128),
+        ("astronaut", "person", 512),
+        ("coffee", "cup", 128),
+        ("coffee", "cup", 512),
+    ],
+)
+def test_objects_are_found_in_latents(name, label, lmbda, photographs, tmp_path):
+    with Image.open(photographs / f"{name}.png") as image:
+        image.convert("RGB").save(tmp_path / "a.png")
+    run("encode", tmp_path / "a.png", "--lambda", lmbda)
+    (record,) = run("analyze", tmp_path / "a.wmv")
+    (frame,) = record["frames"]
+    assert label in {each["label"] for each in frame["detections"]}
+
+
+def test_nothing_is_found_in_a_blank_picture(tmp_path):
+    Image.new("RGB", (400, 300), (120, 130, 140)).save(tmp_path / "a.png")
+    run("encode", tmp_path / "a.png")
+    (record,) = run("analyze", tmp_path / "a.wmv")
+    assert record["frames"][0]["detections"] == []
