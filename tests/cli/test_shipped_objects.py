@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from PIL import Image
 
 from tests import shipped
 from tests.shipped import run
+from wavenetmv.models.device import choose_dtype
 
 pytestmark = [
     pytest.mark.weights,
@@ -16,9 +18,13 @@ pytestmark = [
     ),
 ]
 
-# Where the score is near 0.25 another processor may round it above: at lambda 1024 it is 0.22 in
-# float32 and more in bfloat16.
+# Where the score is near 0.25 another processor may round it above.
 taken_for_a_dog = pytest.mark.xfail(strict=False, reason="a surer dog, and a cat below 0.25")
+in_float32 = pytest.mark.xfail(
+    choose_dtype("auto", torch.device("cpu")) is torch.float32,
+    strict=False,
+    reason="a cat of 0.22 in float32, more in bfloat16",
+)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,7 @@ def test_focus_saves_bits_and_objects_stay(name, labels, share, photographs, tmp
     [
         pytest.param(*("chelsea", "cat", 128), marks=taken_for_a_dog),
         pytest.param(*("chelsea", "cat", 512), marks=taken_for_a_dog),
-        pytest.param(*("chelsea", "cat", 1024), marks=taken_for_a_dog),
+        pytest.param(*("chelsea", "cat", 1024), marks=in_float32),
         ("chelsea", "cat", 2048),
         ("astronaut", "person", 128),
         ("astronaut", "person", 512),

@@ -34,6 +34,7 @@ from wavenetmv.training.trainer import CHECKPOINT, Trainer
 from wavenetmv.types import Profile, VideoFrame, VideoInfo
 
 SIDE, COUNT = 160, 6
+QUICK = '{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1, "log_every": 3}}}'
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +211,7 @@ def test_stage_video_of_a_run(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(inter_tables, "_SEQUENCES", 3)
     start = save_tiny(tmp_path)
     config = tmp_path / "config.json"
-    config.write_text(
-        '{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1, "log_every": 3}}}'
-    )
+    config.write_text(QUICK)
     out = tmp_path / "out"
 
     def options(steps, **more):
@@ -272,9 +271,7 @@ def test_stage_video_for_machines(folder, tmp_path, monkeypatch):
     network = YoloxTeacher().eval()
     teacher = write_onnx(tmp_path / "yolox.onnx", network)
     config = tmp_path / "config.json"
-    config.write_text(
-        '{"stages": {"video": {"batch": 2, "crop": 64, "warmup_steps": 1, "log_every": 3}}}'
-    )
+    config.write_text(QUICK)
 
     def go(pictures, name, **more):
         start = tmp_path / f"{name}.pt"
