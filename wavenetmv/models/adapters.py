@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from wavenetmv.models.layout import planes_first
 from wavenetmv.models.lifting import LiftingPacket
 from wavenetmv.models.resampling import resample
 from wavenetmv.models.transforms import ResidualBlock
@@ -78,7 +79,7 @@ class PacketAdapter(Adapter):
         """
         x = self.fine(self.up(self.coarse(self.entered(y_hat))))
         # Lifting is cheap, and in half precision its errors would add up.
-        packet: Tensor = x.float().contiguous()
+        packet = planes_first(x)
         for level in list(self.lifting.levels)[:octave:-1]:
             packet = level.inverse(packet)  # type: ignore[operator]
         if octave:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wavenetmv.models.layout import to_bytes
+
 BLOCK = 16  # pixels a side: one vector for each latent position
 SUBPEL = 4  # steps of a vector in a pixel
 PART = BLOCK // 2  # compensation works on quarters of blocks
@@ -92,7 +94,7 @@ def quarter_planes(picture: Tensor) -> Tensor:
     before, after = EDGE + 1, EDGE + 2  # bicubic interpolation looks one back and two ahead
     padded = F.pad(picture, (before, after, before, after), mode="replicate")
     planes = [
-        plane.clamp(0, 255).round_().to(torch.uint8)
+        to_bytes(plane.clamp(0, 255).round_())
         for lower in _moved(padded, 2)
         for plane in _moved(lower, 3)
     ]
@@ -147,8 +149,12 @@ class Blocks:
         device = picture.device
         self._block, self._height, self._width = block, H, W
         padded = F.pad(picture, (block, block, block, block), mode="replicate")[:, 0]
-        self._windows = padded.unfold(1, block, 1).unfold(2, block, 1)[:, :, :, ::2]
-        self._batch = torch.arange(B, device=device)[:, None, None]
+        _, height, self._pitch = padded.shape
+        # Rows of a block's width from every pixel on, which overlap.
+        flat = padded.flatten()
+        self._lines = flat.unfold(0, block, 1)
+        self._batch = height * self._pitch * torch.arange(B, device=device)[:, None, None]
+        self._rows_of_block = self._pitch * torch.arange(0, block, 2, device=device)
         self._rows = torch.arange(block, block + H, block, device=device)[:, None]
         self._columns = torch.arange(block, block + W, block, device=device)
 
@@ -157,4 +163,7 @@ class Blocks:
         # Blocks further out hold the border's pixels, as those next to it do.
         y = (self._rows + vectors[:, 0]).clamp_(0, self._height + self._block)
         x = (self._columns + vectors[:, 1]).clamp_(0, self._width + self._block)
-        return self._windows[self._batch, y, x]
+        first = self._batch + y * self._pitch + x
+        # Whole lines are copied; by three indexes it would be one pixel after the other.
+        lines = self._lines.index_select(0, (first[..., None] + self._rows_of_block).flatten())
+        return lines.view(*first.shape, -1, self._block)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavenetmv.models.layout import channels_last
 from wavenetmv.models.quantised import ACTIVATION_BITS, ACTIVATION_MAX, OUTPUT_BITS, OUTPUT_MAX
 
 
@@ -144,8 +145,3 @@ def _seconds(run: Callable[[], object]) -> float:
         run()
         best = min(best, time.perf_counter() - start)
     return best
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """The layout in which convolutions of this size run fastest on processors."""
-    return x.contiguous(memory_format=torch.channels_last)

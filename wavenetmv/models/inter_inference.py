@@ -17,6 +17,7 @@ from wavenetmv.models import skip
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.exact import as_context
 from wavenetmv.models.inference import Drops, Networks
+from wavenetmv.models.layout import planes_first, shown
 from wavenetmv.models.motion import compensate, follow, price_of_a_bit, roughness
 from wavenetmv.types import index_to_lambda
 
@@ -112,7 +113,7 @@ class InterInferenceModel(Networks):
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, prediction: Prediction) -> Tensor:
         """y_hat [1, M, h, w] from `dequantise` -> x_hat [1, 3, H', W'], not clamped."""
-        change = self.g_s(self.cast(y_hat), self.cast(prediction.packet)).float().contiguous()
+        change = planes_first(self.g_s(self.cast(y_hat), self.cast(prediction.packet)))
         x_hat: Tensor = prediction.pixels + self.lifting.inverse(change)
         return x_hat
 
@@ -135,5 +136,4 @@ class InterInferenceModel(Networks):
     ) -> Tensor:
         """The decoded frame, uint8 [height, width, 3]."""
         pixels = skip.apply(skips, prediction.pixels, x_hat)[0, :, :height, :width]
-        values = pixels.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
-        return values.permute(1, 2, 0).contiguous().cpu()
+        return shown(pixels).cpu()

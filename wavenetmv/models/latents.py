@@ -16,7 +16,7 @@ from torch import Tensor
 from wavenetmv.models.dead_zone import rescaled
 from wavenetmv.models.entropy import MEAN_BITS, Z_MAX
 from wavenetmv.models.exact import ExactEntropyModel
-from wavenetmv.models.exact_conv import channels_last
+from wavenetmv.models.layout import channels_last
 from wavenetmv.models.partition import STEPS, gather, scatter_
 from wavenetmv.types import MAX_SYMBOL
 

@@ -34,5 +34,5 @@ def apply(skips: Tensor, prediction: Tensor, decoded: Tensor) -> Tensor:
 
 def _block_errors(x: Tensor, shown: Tensor) -> Tensor:
     """Mean squared errors of blocks, 0..255 scale: [B, 1, h, w]."""
-    errors = (shown.detach().clamp(0, 1) - x).square().mean(1, keepdim=True)
+    errors = shown.detach().clamp(0, 1).sub_(x).square_().mean(1, keepdim=True)
     return F.avg_pool2d(errors, BLOCK) * 255**2
