@@ -51,6 +51,21 @@ def test_larger_lambda_more_bytes(wmv, photo):
     assert sizes == sorted(set(sizes))
 
 
+@pytest.mark.parametrize("name", ["b.png", "b.JPG", "b.mp4"])
+def test_an_output_named_as_a_picture_or_a_video_is_refused(name, wmv, photo, tmp_path):
+    result = wmv("encode", photo, "-o", tmp_path / name)
+    result.failed_with(2, f"try -o {tmp_path / 'b.wmv'}")
+    assert not (tmp_path / name).exists()
+
+
+def test_an_output_may_have_any_other_name(wmv, photo, tmp_path):
+    for name in ("b", "b.bin", "b.1"):
+        assert wmv("encode", photo, "-o", tmp_path / name).code == 0
+    (tmp_path / "folder.png").mkdir()
+    assert wmv("encode", photo, "-o", tmp_path / "folder.png").code == 0
+    assert names(tmp_path / "folder.png") == ["photo.wmv"]
+
+
 @pytest.mark.parametrize("lmbda", [63, 2049, "x"])
 def test_lambda_out_of_range_is_a_usage_error(lmbda, wmv, photo):
     assert wmv("encode", photo, "--lambda", lmbda).code == 2
@@ -171,9 +186,10 @@ def test_impossible_outputs(wmv, photo, tmp_path):
     wmv("encode", photo, photo, "-o", tmp_path / "a.wmv").failed_with(2, "need a folder")
     wmv("encode", photo, photo, "-o", photo).failed_with(2, "need a folder")
     wmv("encode", tmp_path, "-o", "-").failed_with(2, "one input")
-    wmv("encode", photo, "-f", "-o", photo).failed_with(2, "would replace the input")
-    wmv("encode", "-", "-o", tmp_path, stdin=photo.read_bytes()).failed_with(2, "a file name")
-    assert names(tmp_path) == ["photo.png"]
+    unnamed = photo.rename(tmp_path / "photo")
+    wmv("encode", unnamed, "-f", "-o", unnamed).failed_with(2, "would replace the input")
+    wmv("encode", "-", "-o", tmp_path, stdin=unnamed.read_bytes()).failed_with(2, "a file name")
+    assert names(tmp_path) == ["photo"]
 
 
 def test_a_folder_without_pictures(wmv, tmp_path):

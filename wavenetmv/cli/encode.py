@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from wavenetmv.cli import batch, options
 from wavenetmv.cli.encode_video import VideoJob, look, parse_rate
-from wavenetmv.cli.items import STDIO, Item, plan, size_of
+from wavenetmv.cli.items import STDIO, Item, means_folder, plan, size_of
 from wavenetmv.cli.own_weights import Weights, codec_of
 from wavenetmv.cli.render import Reporter
 from wavenetmv.errors import UsageFault
@@ -92,16 +94,20 @@ def encode(
         raise UsageFault("--lambda, --target-bpp and --target-size exclude each other")
     from wavenetmv.api import profile_of
     from wavenetmv.io import READABLE_SUFFIXES
+    from wavenetmv.io.video import CONTAINERS
 
     wanted = profile_of(profile)
+    foreign = READABLE_SUFFIXES | CONTAINERS.keys()
     items = plan(
         inputs,
         output,
         suffix=".wmv",
         wanted=READABLE_SUFFIXES,
-        file_suffixes={".wmv"},
+        file_suffixes={".wmv", *foreign},
         expand=not video,
     )
+    if output is not None and not means_folder(output):
+        _check_suffix(output, foreign)
     codec = codec_of(device.value, threads, weights)
     rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted, focus)
     pictures = _Job(codec, rate, drop_alpha, drop_metadata, max_pixels, force)
@@ -120,6 +126,15 @@ def encode(
     job = _Either(pictures, videos, video)
     to_stdout = any(item.target == STDIO for item in items)
     batch.run(items, job, Reporter(as_json, quiet, on_stderr=to_stdout))
+
+
+def _check_suffix(output: str, foreign: Collection[str]) -> None:
+    """Raises UsageFault where -o names a picture or video: nobody could open it as one."""
+    path = PurePath(output)
+    if path.suffix.lower() in foreign:
+        raise UsageFault(
+            f"{output}: encode writes .wmv, not {path.suffix}; try -o {path.with_suffix('.wmv')}"
+        )
 
 
 @dataclass(frozen=True)
