@@ -13,9 +13,7 @@ from wavenetmv.bitstream import (
     default_scales,
     encode_steps,
     gaussian_tables,
-    ideal_bits,
 )
-from wavenetmv.bitstream.motion import bordered, coding_order, median, neighbours
 from wavenetmv.models.block_sampling import BLOCK, SUBPEL
 from wavenetmv.models.motion import (
     compensate,
@@ -25,17 +23,10 @@ from wavenetmv.models.motion import (
     roughness,
 )
 from wavenetmv.models.motion_search import search
-from wavenetmv.motion_estimation import (
-    CodedBits,
-    bits_of_vectors,
-    economise,
-    estimate,
-    find_motion,
-)
+from wavenetmv.motion_estimation import economise, estimate, find_motion
 from wavenetmv.types import DROP_MAX
 
 PRICE = price_of_a_bit(512.0)
-TABLES = ScaleTables.from_arrays(*gaussian_tables(default_scales()))
 
 
 @pytest.fixture(scope="module")
@@ -103,41 +94,6 @@ def test_vectors_are_worth_their_bits(photograph):
     assert not economise(current, reference, found, 1e6).any()  # no error is worth a bit
 
 
-def test_bits_are_those_that_coding_takes():
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(scale=6, size=(2, 16, 20)).cumsum(1).round().astype(np.int16)
-    previous = rng.integers(0, 40, (16, 20)).astype(np.int32)
-    steps = MotionField(16, 20, previous).encode(vectors, TABLES)
-    ideal = [
-        (ideal_bits(symbols, *rest) + ideal_bits(-symbols, *rest)) / 2 for symbols, *rest in steps
-    ]
-    coded = CodedBits(MotionField(16, 20, previous), bits_of_vectors(TABLES))
-    filled = bordered(16, 20, 1)
-    filled[0, :, 1:, 1:-1] = vectors
-    for (rows, columns), wanted in zip(coding_order(16, 20), ideal, strict=True):
-        around = neighbours(filled, rows, columns)
-        differences = (vectors[:, rows, columns] - median(*around))[None]
-        found = coded(rows, columns, around, differences)
-        surprises = 3.0 * differences.any(2)
-        assert found.shape == surprises.shape
-        assert (found - surprises).sum() == pytest.approx(wanted, rel=1e-5)
-        coded.decided(rows, columns, differences[0])
-
-
-def test_coded_bits_find_a_cheaper_field(photograph):
-    """Than guessed ones, at the same sum of errors and bits or less."""
-    generator = torch.Generator().manual_seed(0)
-    moved = torch.roll(photograph, (2, 5), (2, 3))
-    noisy = moved + 0.05 * torch.randn(photograph.shape, generator=generator)
-    current, reference = luma(noisy), luma(photograph)
-    found = search(current, reference)
-    guessed = economise(current, reference, found, PRICE)
-    coded_bits = CodedBits(MotionField(16, 20, None), bits_of_vectors(TABLES))
-    known = economise(current, reference, found, PRICE, coded_bits)
-    price = PRICE * BLOCK * BLOCK
-    assert cost(current, reference, known, price) < cost(current, reference, guessed, price)
-
-
 def test_vectors_are_dearer_where_quality_drops(photograph):
     """Two moving halves, of which a quality map gives one up."""
     generator = torch.Generator().manual_seed(0)
@@ -155,8 +111,9 @@ def test_vectors_are_dearer_where_quality_drops(photograph):
 
 def bits(motion: torch.Tensor) -> int:
     """Of the field as it is coded, with tables that were not made for it."""
+    tables = ScaleTables.from_arrays(*gaussian_tables(default_scales()))
     field = MotionField(*motion.shape[2:], None)
-    return 8 * len(encode_steps(field.encode(motion[0].numpy(), TABLES)))
+    return 8 * len(encode_steps(field.encode(motion[0].numpy(), tables)))
 
 
 def cost(current, reference, motion, price: float) -> float:

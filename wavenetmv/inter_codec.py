@@ -33,12 +33,11 @@ from wavenetmv.bitstream import (
     symbols_crc,
 )
 from wavenetmv.frame_codec import Dequantise, Latents, Look, enough_memory, shared_tensor
-from wavenetmv.models.block_sampling import BLOCK
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.dead_zone import dead_zone_of, rescaled
 from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
 from wavenetmv.models.latents import Quantise, walk
-from wavenetmv.motion_estimation import CodedBits, bits_of_vectors, find_motion
+from wavenetmv.motion_estimation import find_motion
 from wavenetmv.types import Profile
 
 Pixels = npt.NDArray[np.uint8]
@@ -77,7 +76,6 @@ class InterFrameCodec:
 
     tables, dead_zone  of latents, as in `FrameCodec`
     motion_tables      of motion vectors
-    motion_bits        what these make of them, `bits_of_vectors`
     skip_tables        of skipped blocks
     block              which profile's gains and tables serve
     """
@@ -85,7 +83,6 @@ class InterFrameCodec:
     model: InterInferenceModel
     tables: ScaleTables
     motion_tables: ScaleTables
-    motion_bits: npt.NDArray[np.float32]
     skip_tables: ScaleTables
     dead_zone: Tensor
     block: int = 0
@@ -106,8 +103,7 @@ class InterFrameCodec:
         cost_bits = torch.from_numpy(tables.step_cost_bits()).float()
         dead_zone = dead_zone_of(cost_bits, rd_slope).to(device)
         model = InterInferenceModel(weights, device, dtype)
-        bits = bits_of_vectors(motion_tables)
-        return cls(model, tables, motion_tables, bits, skip_tables, dead_zone)
+        return cls(model, tables, motion_tables, skip_tables, dead_zone)
 
     def serving(self, profile: Profile) -> InterFrameCodec:
         """The same for `profile`; weights of one profile serve all."""
@@ -135,9 +131,7 @@ class InterFrameCodec:
         drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
         with enough_memory(height, width):
             x, reference = model.padded(source), model.padded(past.reference.pixels)
-            field = MotionField(x.shape[2] // BLOCK, x.shape[3] // BLOCK, past.activity)
-            bits = CodedBits(field, self.motion_bits)
-            motion = find_motion(x, reference, lambda_index, self.block, drops, bits)
+            motion = find_motion(x, reference, lambda_index, self.block, drops)
             prediction = model.predict(reference, motion)
             residual = model.residual(x, prediction)
             if not model.helps(residual, prediction, lambda_index):

@@ -3,31 +3,16 @@
 What a vector costs depends on the vectors it is predicted from, so blocks are decided in the
 order in which they are coded, as encoders of conventional codecs decide them (Sullivan and
 Wiegand, "Rate-distortion optimization for video compression", 1998).  Decoders need none of it.
-
-current, reference -> models.motion_search -> economise, which asks `Bits` -> motion field
 """
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from wavenetmv.bitstream.entropy import magnitude_bits
-from wavenetmv.bitstream.motion import (
-    MAX_VECTOR,
-    Bordered,
-    MotionField,
-    Places,
-    bordered,
-    coding_order,
-    median,
-    neighbours,
-)
-from wavenetmv.bitstream.tables import ScaleTables
+from wavenetmv.bitstream.motion import bordered, coding_order, median, neighbours
 from wavenetmv.models.block_sampling import BLOCK, EDGE, SUBPEL, quarter_planes
 from wavenetmv.models.inference import Drops, per_latent
 from wavenetmv.models.motion import luma, price_of_a_bit
@@ -36,89 +21,13 @@ from wavenetmv.types import index_to_lambda
 
 _PRICE_PER_DROP = 0.5  # octaves of a bit's price for each half octave of lambda
 _BITS_OF_A_DIFFERENCE = 3.0  # of a component that is not as expected, before its size
-# A vector that is not as expected makes those after it dearer, too (docs/decisions/0028).
-_BITS_OF_A_SURPRISE = 3.0
 _EVERY = 2  # second row and column tell enough
 
 Array = npt.NDArray[np.float32]
 
 
-class Bits(Protocol):
-    """What vectors would take, asked place by place in coding order."""
-
-    def __call__(
-        self,
-        rows: Places,
-        columns: Places,
-        around: tuple[Bordered, Bordered, Bordered],
-        differences: npt.NDArray[np.int32],
-    ) -> Array:
-        """Candidates that differ so from what is expected at n places, [K, B, 2, n], given the
-        `neighbours` -> [K, B, n]."""
-
-    def decided(self, rows: Places, columns: Places, differences: npt.NDArray[np.int32]) -> None:
-        """The vectors there differ so, [B, 2, n]."""
-
-
-class GuessedBits:
-    """About what they take, where there are no tables yet, as in training."""
-
-    def __call__(
-        self,
-        rows: Places,
-        columns: Places,
-        around: tuple[Bordered, Bordered, Bordered],
-        differences: npt.NDArray[np.int32],
-    ) -> Array:
-        size = np.abs(differences).astype(np.float32)
-        bits = 2 * np.log2(1 + size) + _BITS_OF_A_DIFFERENCE * (size > 0)
-        total: Array = bits.sum(-2)
-        return total
-
-    def decided(self, rows: Places, columns: Places, differences: npt.NDArray[np.int32]) -> None:
-        pass
-
-
-class CodedBits:
-    """What they take by the tables that code them, and what they make others take; of one field.
-
-    field  as the encoder begins it
-    bits   `bits_of_vectors` of the tables
-    """
-
-    def __init__(self, field: MotionField, bits: Array) -> None:
-        self._field, self._bits = field, bits
-
-    def __call__(
-        self,
-        rows: Places,
-        columns: Places,
-        around: tuple[Bordered, Bordered, Bordered],
-        differences: npt.NDArray[np.int32],
-    ) -> Array:
-        a, b, c = around
-        indexes = self._field.indexes(rows, columns, (a[0], b[0], c[0]))
-        sizes = np.abs(differences)
-        bits: Array = self._bits[indexes, sizes].sum(-2)
-        bits += _BITS_OF_A_SURPRISE * sizes.any(-2)
-        return bits
-
-    def decided(self, rows: Places, columns: Places, differences: npt.NDArray[np.int32]) -> None:
-        self._field.note(rows, columns, differences[0])
-
-
-def bits_of_vectors(tables: ScaleTables) -> Array:
-    """Of components by how much they differ from what is expected: [64, largest + 1]."""
-    return magnitude_bits(tables, 2 * MAX_VECTOR)
-
-
 def find_motion(
-    x: Tensor,
-    reference: Tensor,
-    lambda_index: int,
-    block: int = 0,
-    drops: Drops | None = None,
-    bits: Bits | None = None,
+    x: Tensor, reference: Tensor, lambda_index: int, block: int = 0, drops: Drops | None = None
 ) -> Tensor:
     """`estimate` as an encoder needs it, from RGB [1, 3, H, W] in [0, 1]; block: for whom.
 
@@ -127,31 +36,24 @@ def find_motion(
     price = torch.as_tensor(price_of_a_bit(index_to_lambda(lambda_index), block))
     if drops is not None:
         price = price * torch.exp2(_PRICE_PER_DROP * per_latent(drops).float())[None]
-    return estimate(luma(x), luma(reference), price, bits)
+    return estimate(luma(x), luma(reference), price)
 
 
 @torch.no_grad()
-def estimate(
-    current: Tensor, reference: Tensor, bit_price: Tensor | float, bits: Bits | None = None
-) -> Tensor:
+def estimate(current: Tensor, reference: Tensor, bit_price: Tensor | float) -> Tensor:
     """The motion field int16 [B, 2, h, w] that makes `reference` like `current`.
 
     Both are luma [B, 1, H, W], 0..255, H and W multiples of 16.  `bit_price`, one number, [B] or
     for each block [B, h, w], is the squared error per pixel that a bit of a block's vector must
-    save (`motion.price_of_a_bit`); `bits` says how many, None: `GuessedBits`.
+    save (`motion.price_of_a_bit`).
     """
-    return economise(current, reference, search(current, reference), bit_price, bits)
+    return economise(current, reference, search(current, reference), bit_price)
 
 
 def economise(
-    current: Tensor,
-    reference: Tensor,
-    motion: Tensor,
-    bit_price: Tensor | float,
-    bits: Bits | None = None,
+    current: Tensor, reference: Tensor, motion: Tensor, bit_price: Tensor | float
 ) -> Tensor:
     """`motion`, or where that is cheaper the vector of a block nearby, or none; as `estimate`."""
-    bits = bits or GuessedBits()
     B, _, h, w = motion.shape
     given = np.asarray(torch.as_tensor(bit_price).cpu(), np.float32)
     prices = np.broadcast_to(given[:, None, None] if given.ndim == 1 else given, (B, h, w))
@@ -166,22 +68,27 @@ def economise(
         expected = median(*around)
         own = vectors[..., rows, columns]
         candidates = np.stack((own, expected, *around, np.zeros_like(own)))  # [K, B, 2, n]
-        differences = candidates - expected
-        cost = prices[:, rows, columns] * bits(rows, columns, around, differences)
+        cost = prices[:, rows, columns] * _bits(candidates - expected)
         cost[0] += found[:, rows, columns]
         promising = cost < cost[0]
         promising[2:] &= (candidates[2:] != expected).any(2)  # not twice the same
         of_batch, candidate, place = np.nonzero(promising.swapaxes(0, 1))
         if not len(place):
-            bits.decided(rows, columns, differences[0])
             continue
         chosen = candidates[candidate, of_batch, :, place]
         cost[1:][~promising[1:]] = np.inf
         cost[candidate, of_batch, place] += errors(chosen, of_batch, rows[place], columns[place])
         best = cost.argmin(0)[None, :, None]
         vectors[..., rows, columns] = np.take_along_axis(candidates, best, 0)[0]
-        bits.decided(rows, columns, np.take_along_axis(differences, best, 0)[0])
     return torch.from_numpy(vectors.astype(np.int16)).to(motion.device)
+
+
+def _bits(differences: npt.NDArray[np.int32]) -> Array:
+    """About what differences [..., 2, n] from the expected vectors take."""
+    size = np.abs(differences).astype(np.float32)
+    bits = 2 * np.log2(1 + size) + _BITS_OF_A_DIFFERENCE * (size > 0)
+    total: Array = bits.sum(-2)
+    return total
 
 
 class _Errors:

@@ -24,7 +24,6 @@ from wavenetmv.bitstream import (
     ideal_bits,
     symbols_crc,
 )
-from wavenetmv.bitstream.entropy import magnitude_bits
 from wavenetmv.errors import CheckpointError, CorruptStream
 
 RADII, FREQUENCIES = gaussian_tables(default_scales())
@@ -233,15 +232,6 @@ def test_ideal_bits_by_hand():
     assert ideal_bits(*step([], []), UNIFORM_TABLES) == 0
     assert ideal_bits(*step([0, 1], [4, 9]), UNIFORM_TABLES) == 4
     assert ideal_bits(*step([2, -9], [0, 0]), UNIFORM_TABLES) == (2 + 5 + 1) + (2 + 5 + 4)
-
-
-def test_magnitudes_take_what_symbols_take():
-    bits = magnitude_bits(TABLES, 40)
-    assert bits.shape == (SCALE_COUNT, 41)
-    for index in (0, 7, 40, 63):
-        for size in (0, 1, 2, 3, 40):
-            signs = [ideal_bits(*step([s], [index]), TABLES) for s in (-size, size)]
-            assert bits[index, size] == pytest.approx(np.mean(signs))
 
 
 def test_silence_is_nearly_free():

@@ -152,21 +152,6 @@ def ideal_bits(symbols: Symbols, indexes: Indexes, tables: ScaleTables) -> float
     return bits + float(np.sum(np.log2(ESCAPE_CLASSES) + classes + 1))
 
 
-def magnitude_bits(tables: ScaleTables, largest: int) -> npt.NDArray[np.float32]:
-    """[64, largest + 1]: what a symbol of each magnitude takes at each scale index, the mean of
-    both signs."""
-    magnitudes = np.arange(largest + 1)
-    found = np.empty((SCALE_COUNT, largest + 1), np.float32)
-    for radius, table, bits in zip(tables.radii, tables.frequencies, found, strict=True):
-        own = FREQUENCY_BITS - np.log2(table)
-        inside = magnitudes[: radius + 1]
-        bits[: radius + 1] = (own[radius - inside] + own[radius + inside]) / 2
-        beyond = magnitudes[radius + 1 :].astype(np.int32)
-        classes, _ = _escape_code(beyond, np.full_like(beyond, radius))
-        bits[radius + 1 :] = own[-1] + np.log2(ESCAPE_CLASSES) + classes + 1
-    return found
-
-
 def _push_step(coder: Any, symbols: Symbols, indexes: Indexes, tables: ScaleTables) -> None:
     order = np.argsort(indexes, kind="stable")
     symbols, sorted_indexes = symbols[order], indexes[order]

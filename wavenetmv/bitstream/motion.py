@@ -56,12 +56,12 @@ class MotionField:
     def encode(self, vectors: Vectors, tables: ScaleTables) -> list[Step]:
         """The steps that code `vectors` [2, h, w]."""
         self._vectors[:, 1:, 1:-1] = vectors
-        rows, columns = np.indices((self._h, self._w)).reshape(2, -1)
+        everywhere = [axis.ravel() for axis in np.indices((self._h, self._w))]
         differences = np.empty((2, self._h, self._w), np.int32)
-        around = neighbours(self._vectors, rows, columns)
-        np.subtract(vectors, median(*around).reshape(differences.shape), out=differences)
+        predicted = predict(self._vectors, *everywhere).reshape(differences.shape)
+        np.subtract(vectors, predicted, out=differences)
         self._activity[1:, 1:-1] = np.abs(differences).sum(0)
-        indexes = self.indexes(rows, columns, around).reshape(self._h, self._w)
+        indexes = self._indexes(*everywhere).reshape(self._h, self._w)
         return [
             (differences[:, rows, columns].ravel(), np.tile(indexes[rows, columns], 2), tables)
             for rows, columns in coding_order(self._h, self._w)
@@ -71,29 +71,21 @@ class MotionField:
         """Read the field; returns the symbols of each step. Raises CorruptStream."""
         steps = []
         for rows, columns in coding_order(self._h, self._w):
-            around = neighbours(self._vectors, rows, columns)
-            indexes = self.indexes(rows, columns, around)
+            indexes = self._indexes(rows, columns)
             symbols = decoder.decode(np.tile(indexes, 2), tables)
             steps.append(symbols)
             differences = symbols.reshape(2, -1)
-            values = median(*around) + differences
+            values = predict(self._vectors, rows, columns) + differences
             if (largest := int(np.abs(values).max())) > MAX_VECTOR:
                 raise CorruptStream(
                     f"motion vector of {largest} quarters of a pixel; limit {MAX_VECTOR}"
                 )
             self._vectors[:, rows + 1, columns + 1] = values
-            self.note(rows, columns, differences)
+            self._activity[rows + 1, columns + 1] = np.abs(differences).sum(0)
         return steps
 
-    def note(self, rows: Places, columns: Places, differences: Bordered) -> None:
-        """What n vectors differ by from what was expected, [2, n]: others depend on it."""
-        self._activity[rows + 1, columns + 1] = np.abs(differences).sum(0)
-
-    def indexes(
-        self, rows: Places, columns: Places, around: tuple[Bordered, Bordered, Bordered]
-    ) -> Indexes:
-        """Which table codes the vectors of n places, given their `neighbours`."""
-        a, b, c = around
+    def _indexes(self, rows: Places, columns: Places) -> Indexes:
+        a, b, c = neighbours(self._vectors, rows, columns)
         spread = (np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)).sum(0)
         activity = self._activity
         surprise = (
@@ -125,8 +117,13 @@ def neighbours(
     )
 
 
+def predict(field: Bordered, rows: Places, columns: Places) -> Bordered:
+    """What vectors [..., 2, n] are expected: the `median` of their neighbours."""
+    return median(*neighbours(field, rows, columns))
+
+
 def median(a: Bordered, b: Bordered, c: Bordered) -> Bordered:
-    """Of each component: what vectors are expected, given their `neighbours`."""
+    """Of each component."""
     return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
 
 
