@@ -27,7 +27,7 @@ from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE, Profile
 # Octaves of lambda. For people a whole one saves a little more, but inter frames cannot keep its
 # quality; what machines saw of an intra frame, they find again in the frames after it.
 _MOST_INTRA_BONUS = 0.3
-_MOST_INTRA_BONUS_FOR_MACHINES = 1.3
+_MOST_INTRA_BONUS_FOR_MACHINES = 1.9
 _LOOK_EVERY = 4  # frames: what a head looks at moves slowly, and a look takes as long as a frame
 
 Pixels = npt.NDArray[np.uint8]
