@@ -353,7 +353,7 @@ def test_stage_3_wants_a_teacher(folder, tmp_path):
 def test_what_only_stage_video_takes_is_refused_elsewhere(folder, tmp_path, option):
     result = run(*command("--data", folder, "--out", tmp_path / "o", "--stage", "2b", *option))
     assert result.returncode == 2
-    assert f"{option[0]} is for --stage " in result.stderr
+    assert f"{option[0]} is for --stage video" in result.stderr
 
 
 def test_two_processes_train_one_model(folder, tmp_path, tiny_settings):

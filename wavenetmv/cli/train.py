@@ -46,11 +46,7 @@ def train(
         Path | None, typer.Option("--from", help="Start from a weights file or checkpoint.")
     ] = None,
     inter: Annotated[
-        Path | None,
-        typer.Option(
-            help="Stage video: start from this .inter file or checkpoint. "
-            "Stage 3d: learn from what its inter frames show."
-        ),
+        Path | None, typer.Option(help="Stage video: start from this .inter file or checkpoint.")
     ] = None,
     profile: Annotated[
         str | None,

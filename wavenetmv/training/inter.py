@@ -26,7 +26,7 @@ from wavenetmv.types import LAMBDA_MIN
 
 def inter_rate_distortion(model: InterModel, samples: InterSamples, position: Tensor) -> Measures:
     """L = R + lambda * D of inter frames; position [B] as for the model."""
-    output, x_hat = code(model, samples, position)
+    output, x_hat = _code(model, samples, position)
     mse = (samples.frames - x_hat).square().mean((1, 2, 3))
     return weighted_measures(samples.frames, output.y_bits, output.z_bits, mse, position)
 
@@ -44,7 +44,7 @@ class InterTaskRateDistortion:
     pictures: CodecModel
 
     def __call__(self, model: InterModel, samples: InterSamples, position: Tensor) -> Measures:
-        output, x_hat = code(model, samples, position)
+        output, x_hat = _code(model, samples, position)
         x = samples.frames
         mse = (x - x_hat).square().mean((1, 2, 3))
         error = torch.zeros_like(mse)
@@ -61,7 +61,7 @@ class InterTaskRateDistortion:
         return (by_latents + by_pixels) / 2
 
 
-def code(model: InterModel, samples: InterSamples, position: Tensor) -> tuple[Output, Tensor]:
+def _code(model: InterModel, samples: InterSamples, position: Tensor) -> tuple[Output, Tensor]:
     """What the networks give, and the frames as they are shown, [B, 3, H, W].
 
     Each is predicted from the decoded frame before, rounded to 8 bits as a decoder keeps it.

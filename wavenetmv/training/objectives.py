@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wavenetmv.models.codec_model import CodecModel, Output
+from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.entropy import Coded
 from wavenetmv.types import LAMBDA_MIN
 
@@ -125,7 +125,7 @@ def weighted_measures(
 
 def coded_measures(
     x: Tensor,
-    coded: Coded | Output,
+    coded: Coded,
     loss: Tensor,
     *,
     psnr: float = math.nan,

@@ -14,7 +14,6 @@ from wavenetmv.training.cache import PictureCache, open_cache
 from wavenetmv.training.courses import COURSES
 from wavenetmv.training.distributed import Group, join
 from wavenetmv.training.export import export, load_start
-from wavenetmv.training.inter_heads import run_inter_head
 from wavenetmv.training.options import RunOptions
 from wavenetmv.training.prior_heads import load_prior_head
 from wavenetmv.training.stages import (
@@ -37,14 +36,9 @@ def run(options: RunOptions, decoded: Callable[[int, int], None], report: Report
         torch.set_num_threads(options.threads)
     if options.stage == VIDEO:
         return run_video(options, decoded, partial(report, VIDEO))
-    if options.stage == "3d" and options.inter is not None:
-        return run_inter_head(options, decoded, partial(report, options.stage))
-    for given, name, stage in (
-        (options.inter, "--inter", "3d or video"),
-        (options.profile, "--for", VIDEO),
-    ):
+    for given, name in ((options.inter, "--inter"), (options.profile, "--for")):
         if given is not None:
-            raise UsageFault(f"{name} is for --stage {stage}, not {options.stage}")
+            raise UsageFault(f"{name} is for --stage video")
     device = choose_device(options.device)
     stages = choose(options.stage, options.task, with_teacher=options.teacher is not None)
     teacher = COURSES[options.task].load(options.teacher).to(device) if options.teacher else None

@@ -66,12 +66,12 @@ def run_video(
     )
     group = join(device)
     try:
-        source = open_source(options, config.crop, group, decoded)
+        source = _open_source(options, config.crop, group, decoded)
         model = _starting_model(options, pictures)
         objective: Objective = inter_rate_distortion
         if options.teacher is not None:
             model = with_machine_profile(model)
-            give_head(options, pictures, source)
+            _give_head(options, pictures, source)
             objective = InterTaskRateDistortion(load_yolox(options.teacher).to(device), pictures)
         elif model.config.profiles == 2:
             raise UsageFault(f"{options.inter} serves machines too: name a network with --teacher")
@@ -93,8 +93,7 @@ def run_video(
         group.leave()
 
 
-def open_source(options: RunOptions, crop: int, group: Group, decoded: Progress) -> SequenceSource:
-    """The clips and pictures below `options.data`, decoded once."""
+def _open_source(options: RunOptions, crop: int, group: Group, decoded: Progress) -> SequenceSource:
     cache = options.cache or options.out / "cache"
 
     def build(progress: Progress | None) -> SequenceSource:
@@ -110,12 +109,6 @@ def open_source(options: RunOptions, crop: int, group: Group, decoded: Progress)
 def _starting_model(options: RunOptions, pictures: CodecModel) -> InterModel:
     if options.inter is None:
         return InterModel.from_pictures(pictures)
-    return load_inter(options, pictures)
-
-
-def load_inter(options: RunOptions, pictures: CodecModel) -> InterModel:
-    """The networks in `options.inter`, for inter frames among those of `pictures`."""
-    assert options.inter is not None
     is_weights = options.inter.suffix == ".safetensors"
     load = inter_model_from_weights if is_weights else load_inter_checkpoint
     model = load(options.inter)
@@ -127,16 +120,14 @@ def load_inter(options: RunOptions, pictures: CodecModel) -> InterModel:
     return model
 
 
-def give_head(options: RunOptions, pictures: CodecModel, source: SequenceSource) -> None:
+def _give_head(options: RunOptions, pictures: CodecModel, source: SequenceSource) -> None:
     """What sees for the machine profile, as it is."""
     if pictures.config.profiles < 2:
         raise UsageFault(f"{options.start}: no machine profile, for which --teacher would be")
     if DetectionHead.task in pictures.heads:
         return
     if options.head is None:
-        raise UsageFault(
-            f"stage {options.stage} with --teacher needs the head: name its file with --head"
-        )
+        raise UsageFault("stage video with --teacher needs the head: name its file with --head")
     prior = load_prior_head(options.head, DetectionHead.task)
     head = prior.fitted(pictures, picture_samples(source.stills, options.seed))
     pictures.heads[DetectionHead.task] = head.eval().requires_grad_(False)
