@@ -18,6 +18,7 @@ from wavenetmv.errors import CheckpointError, UsageFault, WmvError
 from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.head_checkpoints import load_head
 from wavenetmv.models.heads import Head, head_class
+from wavenetmv.models.layout import channels_last
 from wavenetmv.models.registry import HeadInfo, find_head, fitting_head, list_heads, read_head_info
 from wavenetmv.types import MAX_PIXELS_DEFAULT, Finding
 
@@ -90,7 +91,7 @@ class Analyzer:
         """
         head = self._load(self._fitting(weights_hash, decoded))
         with torch.inference_mode():
-            raw = head(y_hat.to(self._dtype, memory_format=torch.channels_last), size)
+            raw = head(channels_last(y_hat, self._dtype), size)
             return list(head.read(raw, (y_hat.shape[2], y_hat.shape[3]), size, threshold))
 
     def analyze_many(

@@ -28,7 +28,7 @@ from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE, Profile
 # quality; what machines saw of an intra frame, they find again in the frames after it.
 _MOST_INTRA_BONUS = 0.3
 _MOST_INTRA_BONUS_FOR_MACHINES = 1.9
-_LOOK_EVERY = 4  # frames: what a head looks at moves slowly, and a look takes as long as a frame
+_LOOK_EVERY = 4  # frames: a look takes as long as one, half as many cost bits (decisions/0028)
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wavenetmv.models.layout import channels_last, planes_first, shown, to_bytes
+from wavenetmv.models.layout import channels_last, planes_first, to_bytes, to_pixels
 
 LAST = torch.channels_last
 # Few and many channels, one picture and two, odd sides, one row of one pixel.
@@ -45,7 +45,9 @@ def test_all_bytes():
 
 def test_pixels_are_rounded_and_kept_in_range():
     x = torch.tensor([-0.3, 0.0, 0.4 / 255, 0.6 / 255, 254.4 / 255, 1.0, 1.7, 0.5])
-    pixels = shown(x.view(1, 2, 4).repeat(3, 1, 1) * torch.tensor([1.0, 0.0, 1.0])[:, None, None])
+    pixels = to_pixels(
+        x.view(1, 2, 4).repeat(3, 1, 1) * torch.tensor([1.0, 0.0, 1.0])[:, None, None]
+    )
     assert pixels.shape == (2, 4, 3)
     assert pixels.is_contiguous()
     wanted = [0, 0, 0, 1, 254, 255, 255, 128]

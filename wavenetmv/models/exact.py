@@ -31,6 +31,7 @@ from wavenetmv.models.entropy import (
 )
 from wavenetmv.models.exact_conv import ExactConv2d
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
+from wavenetmv.models.layout import to_bytes
 from wavenetmv.models.partition import STEPS
 from wavenetmv.models.quantised import (
     OUTPUT_BITS,
@@ -144,7 +145,7 @@ class ExactEntropyModel(nn.Module):
         mean = mean.add_(half).mul_(2.0 ** (MEAN_BITS - OUTPUT_BITS)).floor_()
         half = 2.0 ** (OUTPUT_BITS - INDEX_UNIT_BITS - 1)
         index = index.add_(half).mul_(2.0 ** (INDEX_UNIT_BITS - OUTPUT_BITS)).floor_()
-        return mean.to(torch.int32), index.clamp_(0, SCALE_LEVELS - 1).to(torch.uint8)
+        return mean.to(torch.int32), to_bytes(index.clamp_(0, SCALE_LEVELS - 1))
 
 
 def as_context(y_sixteenths: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from wavenetmv.labels import COCO_LABELS, IMAGENET_LABELS
 from wavenetmv.models.adapters import Adapter, OctaveAdapter, PacketAdapter
 from wavenetmv.models.boxes import find_objects
 from wavenetmv.models.efficientnet import EfficientNetStem, EfficientNetTail, TailFeatures
+from wavenetmv.models.layout import channels_last
 from wavenetmv.models.resampling import fit_short_side
 from wavenetmv.models.yolox import Features, YoloxStem, YoloxTail
 from wavenetmv.types import Classification, Detection, Finding
@@ -109,7 +110,7 @@ class DetectionHead(PacketHead):
     def _c3(self, y_hat: Tensor) -> Tensor:
         coefficients = self.adapter(y_hat)
         seen = torch.cat([coefficients[:, :3] + _GREY, coefficients[:, 3:]], 1)
-        c3: Tensor = self.stem(seen.to(y_hat.dtype, memory_format=torch.channels_last))
+        c3: Tensor = self.stem(channels_last(seen, y_hat.dtype))
         return c3
 
     def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
@@ -152,7 +153,7 @@ class ClassificationHead(PacketHead):
         extent = (size[0] / LATENT_STRIDE, size[1] / LATENT_STRIDE)
         positions = fit_short_side(size, self.positions)
         coefficients = self.adapter.scaled_coefficients(y_hat, extent, positions)
-        seen = coefficients.to(y_hat.dtype, memory_format=torch.channels_last)
+        seen = channels_last(coefficients, y_hat.dtype)
         features: TailFeatures = self.tail.features(self.stem(seen))
         return features
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from wavenetmv.models.adamix import pool
 from wavenetmv.models.checkpoints import LoadedInterModel, LoadedModel
 from wavenetmv.models.entropy import MEAN_BITS
-from wavenetmv.models.layout import channels_last, planes_first, shown
+from wavenetmv.models.layout import channels_last, planes_first, to_pixels
 from wavenetmv.models.post_filter import in_strips
 from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 from wavenetmv.types import (
@@ -192,7 +192,7 @@ class InferenceModel(Networks):
             pixels[
                 factor * rows.start : factor * rows.stop,
                 factor * columns.start : factor * columns.stop,
-            ] = shown(inner).cpu()
+            ] = to_pixels(inner).cpu()
         return pixels[:height, :width]
 
     def _packet(self, pixels: Tensor, rows: _Span, columns: _Span) -> Tensor:

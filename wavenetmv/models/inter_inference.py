@@ -17,7 +17,7 @@ from wavenetmv.models import skip
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.exact import as_context
 from wavenetmv.models.inference import Drops, Networks
-from wavenetmv.models.layout import planes_first, shown
+from wavenetmv.models.layout import planes_first, to_pixels
 from wavenetmv.models.motion import compensate, follow, price_of_a_bit, roughness
 from wavenetmv.types import index_to_lambda
 
@@ -136,4 +136,4 @@ class InterInferenceModel(Networks):
     ) -> Tensor:
         """The decoded frame, uint8 [height, width, 3]."""
         pixels = skip.apply(skips, prediction.pixels, x_hat)[0, :, :height, :width]
-        return shown(pixels).cpu()
+        return to_pixels(pixels).cpu()

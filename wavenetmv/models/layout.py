@@ -38,7 +38,7 @@ def to_bytes(x: Tensor) -> Tensor:
     return x.to(torch.int16).to(torch.uint8)
 
 
-def shown(x: Tensor) -> Tensor:
+def to_pixels(x: Tensor) -> Tensor:
     """[3, H, W] in [0, 1] and beyond -> pixels uint8 [H, W, 3]; x is overwritten."""
     planes = to_bytes(x.clamp_(0, 1).mul_(255).round_())
     return torch.stack(tuple(planes), -1)

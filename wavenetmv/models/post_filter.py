@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wavenetmv.models.config import ModelConfig
+from wavenetmv.models.layout import channels_last
 from wavenetmv.models.transforms import NEGATIVE_SLOPE, zero_
 
 _INNER = 3  # convolutions at half the resolution
@@ -44,7 +45,7 @@ class PostFilter(nn.Module):
         filtered, float32."""
         plane = F.interpolate(level, x.shape[2:], mode="nearest")
         seen = torch.cat([x, plane.expand(len(x), -1, -1, -1)], 1)
-        seen = seen.to(self.first.weight.dtype, memory_format=torch.channels_last)
+        seen = channels_last(seen, self.first.weight.dtype)
         full = _activated(self.first(seen))
         half = _activated(self.down(full))
         for layer in self.inner:
