@@ -154,7 +154,7 @@ def test_drops_and_rounding_follow_sensitivity(monkeypatch):
     octaves = torch.full((8, 8), -13.0)
     octaves[0, 0], octaves[:4, 4:], octaves[7, 7] = 0.0, -5.0, -40.0
     monkeypatch.setattr(focus_module, "sensitivity", lambda *_: torch.exp2(octaves))
-    look = ObjectFocus(None)(torch.zeros(1, 16, 8, 8), torch.ones(1, 16, 1, 1))
+    look = ObjectFocus(None, trials=1)(torch.zeros(1, 16, 8, 8), torch.ones(1, 16, 1, 1))
     # A cell has the quality that its most sensitive latent needs; 0.3 octaves for each below -2.25.
     assert look.drops.tolist() == [[0, 2], [5, 5]]
     assert look.leniency.isfinite().all()

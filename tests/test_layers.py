@@ -36,7 +36,10 @@ ALLOWED: dict[str, set[str] | None] = {
     "quality_hold": {"types"},
     "video": {"errors", "types", "bitstream", "io", "codec", "video_codec", "frame_coders"},
     "analysis": {"models", "bitstream", "types", "errors", "codec"},
-    "focus": {"models", "bitstream", "types", "errors", "frame_codec", "analysis"},
+    "quality_search": {"models", "types", "frame_codec"},
+    "focus": {
+        *("models", "bitstream", "types", "errors", "frame_codec", "analysis", "quality_search"),
+    },
     "video_analysis": {
         *("errors", "types", "io", "codec", "frame_coders", "video_codec", "video", "analysis"),
     },
@@ -72,6 +75,7 @@ FOREIGN = {
             "video_codec",
             "analysis",
             "focus",
+            "quality_search",
             "inspection",
             "metrics",
         ),

@@ -69,15 +69,18 @@ class Codec:
         lmbda: float = LAMBDA_DEFAULT,
         profile: ProfileName | None = None,
         focus: bool | None = None,
+        trials: int | None = None,
     ) -> bytes:
         """A .wmv stream of `picture`: a Pillow image or [H, W] or [H, W, 1|3|4] uint8/uint16.
 
         `lmbda` in 64..2048: larger means more bytes and fewer errors.  `profile`, "machine" or
         "human", is whom the bits serve; None is the default of the weights.  `focus`: spend fewer
         bits where the head that detects objects would not feel it; None does so for machines.
+        `trials`: with a focus the picture is coded so often at most, in as many ways, and what
+        finds most for its bits is kept, so that the stream may have another lambda; None: 6.
         """
         wanted = profile_of(profile)
-        looking = self.focus(wanted, focus)
+        looking = self.focus(wanted, focus, trials)
         return self.engine().encode(_to_picture(picture), lmbda, wanted, looking)
 
     def encode_to_size(
@@ -86,10 +89,11 @@ class Codec:
         max_bytes: int,
         profile: ProfileName | None = None,
         focus: bool | None = None,
+        trials: int | None = None,
     ) -> bytes:
         """The best stream of at most `max_bytes`. UsageFault if lambda 64 does not fit."""
         wanted = profile_of(profile)
-        looking = self.focus(wanted, focus)
+        looking = self.focus(wanted, focus, trials)
         data, _ = self.engine().encode_to_target(_to_picture(picture), max_bytes, wanted, looking)
         return data
 
@@ -194,9 +198,13 @@ class Codec:
         Ctrl-C ends the stream with the frame it came after; KeyboardInterrupt is raised then.
         Raises InputError for what cannot be read or written and UsageFault.
         """
+
+        def focus_for(found: Profile) -> Focus | None:
+            return self.focus(found, focus, trials=1)
+
         return video.encode_video(
             self.engine(), source, target, lmbda=lmbda, profile=profile_of(profile), gop=gop,
-            audio=audio, rate=rate, force=force, focus=lambda found: self.focus(found, focus),
+            audio=audio, rate=rate, force=force, focus=focus_for,
         )  # fmt: skip
 
     def decode_video(
@@ -249,11 +257,13 @@ class Codec:
                 analyzer = _analyzers[self, task] = Analyzer(engine, task, self.head)
             return analyzer
 
-    def focus(self, profile: Profile | None, wanted: bool | None) -> Focus | None:
+    def focus(
+        self, profile: Profile | None, wanted: bool | None, trials: int | None = None
+    ) -> Focus | None:
         """What `engine().encode` takes to spend fewer bits where no objects are; see `encode`."""
         from wavenetmv.focus import focus_of
 
-        return focus_of(self.analyzer(), profile, wanted)
+        return focus_of(self.analyzer(), profile, wanted, trials)
 
     def engine(self) -> PictureCodec:
         """The loaded codec behind this setting."""
@@ -284,9 +294,10 @@ def encode(
     lmbda: float = LAMBDA_DEFAULT,
     profile: ProfileName | None = None,
     focus: bool | None = None,
+    trials: int | None = None,
 ) -> bytes:
     """`Codec.encode` with default settings."""
-    return _DEFAULT.encode(picture, lmbda, profile, focus)
+    return _DEFAULT.encode(picture, lmbda, profile, focus, trials)
 
 
 def decode(data: bytes) -> npt.NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -128,9 +129,13 @@ class PictureCodec:
         Raises UsageFault when even lambda 64 makes a larger one.
         """
         # The slow parts that do not depend on lambda.
-        alpha, focus = self._alpha(picture), _once(focus)
+        alpha, look = self._alpha(picture), None if focus is None else _Once(focus)
+
+        def encoded(index: int, focus: Focus | None) -> bytes:
+            return self._encode(picture, index, alpha, profile, focus)
+
         best, low, high = b"", 0, LAMBDA_INDEX_MAX
-        smallest = self._encode(picture, 0, alpha, profile, focus)
+        smallest = encoded(0, look)
         if len(smallest) > max_bytes:
             raise UsageFault(
                 f"cannot reach {max_bytes} bytes: lambda 64, the smallest, needs {len(smallest)}"
@@ -138,11 +143,15 @@ class PictureCodec:
         best, best_index = smallest, 0
         while low < high:
             middle = (low + high + 1) // 2
-            data = self._encode(picture, middle, alpha, profile, focus)
+            data = encoded(middle, look)
             if len(data) <= max_bytes:
                 best, best_index, low = data, middle, middle
             else:
                 high = middle - 1
+        if look is not None and (limited := look.searching(8 * (max_bytes - len(best)))):
+            data = encoded(best_index, limited)
+            # What the search counts are latents: another quality map may take more.
+            best = data if len(data) <= max_bytes else best
         return best, index_to_lambda(best_index)
 
     def decode(self, data: bytes | BinaryIO, max_pixels: int = MAX_PIXELS_DEFAULT) -> Picture:
@@ -235,14 +244,17 @@ class PictureCodec:
         focus: Focus | None,
     ) -> bytes:
         frames, profile = self.frames_for(profile)
+        header = _header(self.weights, picture, lambda_index, profile)  # first: what cannot be
+        encoded = frames.encode(picture.pixels, lambda_index, focus)
         header = replace(
-            _header(self.weights, picture, lambda_index, profile),
+            header,
+            lambda_index=encoded.lambda_index,
             alpha=alpha is not None,
             quality_map=focus is not None,
         )
-        frame, _ = frames.encode(picture.pixels, lambda_index, focus)
+        stream = PictureStream(header, encoded.payload, picture.metadata, alpha)
         sink = io.BytesIO()
-        write_picture_stream(sink, PictureStream(header, frame, picture.metadata, alpha))
+        write_picture_stream(sink, stream)
         return sink.getvalue()
 
     def _decode_latents(
@@ -285,18 +297,25 @@ def checked_index(lmbda: float) -> int:
         raise UsageFault(str(error)) from error
 
 
-def _once(focus: Focus | None) -> Focus | None:
-    """`focus` on one picture, which is asked several times but looks once."""
-    if focus is None:
-        return None
-    found: list[Look] = []
+class _Once:
+    """A focus on one picture, which is asked several times but looks once, and does not search."""
 
-    def remembered(y_hat: Tensor, steps: Tensor) -> Look:
-        if not found:
-            found.append(focus(y_hat, steps))
-        return found[0]
+    def __init__(self, focus: Focus) -> None:
+        self._focus = focus
+        self._found: Look | None = None
 
-    return remembered
+    def __call__(self, y_hat: Tensor, steps: Tensor) -> Look:
+        if self._found is None:
+            self._found = self._focus(y_hat, steps)
+        return replace(self._found, search=None)
+
+    def searching(self, spare_bits: float) -> Focus | None:
+        """The same with its search, if it has one, for files that may take so many bits more."""
+        found = self._found
+        if found is None or found.search is None:
+            return None
+        limited = replace(found, search=partial(found.search, spare_bits=spare_bits))
+        return lambda y_hat, steps: limited
 
 
 def _header(

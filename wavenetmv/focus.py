@@ -1,7 +1,8 @@
 """Bits for what a detection head looks at: quality maps and rounding from its sensitivity.
 
 y_hat of the picture -> models.sensitivity -> what an error costs there -> drops for cells of
-64 x 64 pixels, and how leniently each latent may be rounded
+64 x 64 pixels, and how leniently each latent may be rounded -> quality_search: other drops, by
+what the head answers then
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavenetmv.analysis import Analyzer
+from wavenetmv.bitstream import QualityMap
 from wavenetmv.errors import UsageFault
-from wavenetmv.frame_codec import Focus, Look
-from wavenetmv.models.heads import DetectionHead
+from wavenetmv.frame_codec import Attempt, Focus, Look
+from wavenetmv.models.answers import Answers, Cells
+from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
 from wavenetmv.models.inference import per_latent
+from wavenetmv.models.layout import channels_last
 from wavenetmv.models.sensitivity import sensitivity
-from wavenetmv.types import DROP_CELL, Profile
+from wavenetmv.quality_search import QualitySearch
+from wavenetmv.types import DROP_CELL, TRIALS_DEFAULT, Profile
 
 # docs/decisions/0018 and 0019 have what else was tried.
 _STRENGTH = 0.3  # octaves of lambda for each octave of sensitivity
@@ -34,9 +39,11 @@ _LENIENCY, _LENIENCY_PER_SENSITIVITY, _LENIENCY_PER_DROP = -1.0, 1.5, 2.5
 
 @dataclass(frozen=True)
 class ObjectFocus:
-    """Full lambda where `head` is sensitive, up to 2.5 octaves and more zeros elsewhere."""
+    """Full lambda where `head` is sensitive, up to 2.5 octaves and more zeros elsewhere; where
+    there may be several `trials`, what they find to be better."""
 
     head: DetectionHead
+    trials: int = TRIALS_DEFAULT
 
     def __call__(self, y_hat: Tensor, steps: Tensor) -> Look:
         """As `frame_codec.Focus`."""
@@ -46,17 +53,50 @@ class ObjectFocus:
         drops = wanted.round().clamp(0, _MOST).numpy().astype(np.uint8)
         leniency = _LENIENCY + _LENIENCY_PER_SENSITIVITY * (_FULL_FROM - cost)
         leniency -= _LENIENCY_PER_DROP * per_latent(drops) / 2
-        return Look(drops, leniency.exp2().to(y_hat.device))
+        search = None if self.trials == 1 else self._search(y_hat, drops)
+        return Look(drops, leniency.exp2().to(y_hat.device), search)
+
+    def _search(self, y_hat: Tensor, drops: QualityMap) -> QualitySearch:
+        wanted = Answers(self._raw(y_hat), (y_hat.shape[2], y_hat.shape[3]))
+        pixels = LATENT_STRIDE**2 * y_hat.shape[2] * y_hat.shape[3]
+
+        def judge(attempt: Attempt) -> Cells:
+            return wanted.errors(self._raw(attempt.y_hat()))
+
+        return QualitySearch(drops, judge, pixels, self.trials)
+
+    @torch.inference_mode()
+    def _raw(self, y_hat: Tensor) -> Tensor:
+        dtype = next(self.head.parameters()).dtype
+        size = (LATENT_STRIDE * y_hat.shape[2], LATENT_STRIDE * y_hat.shape[3])
+        raw: Tensor = self.head(channels_last(y_hat, dtype), size)
+        return raw
 
 
 def focus_of(
-    analyzer: Analyzer, profile: Profile | None, wanted: bool | None = None
+    analyzer: Analyzer,
+    profile: Profile | None,
+    wanted: bool | None = None,
+    trials: int | None = None,
 ) -> Focus | None:
     """What `PictureCodec.encode` takes, with the detection head of `analyzer`.
 
     profile  whom the bits serve, as for `PictureCodec.encode`
     wanted   None: for machines, where the weights have a head; True: UsageFault if they have none
+    trials   how often a picture is coded at most, to keep the best; None: `TRIALS_DEFAULT`;
+             UsageFault for several where there is no focus
     """
+    if trials is not None and trials < 1:
+        raise UsageFault(f"trials must be at least 1, got {trials}")
+    focus = _focus_of(analyzer, profile, wanted, TRIALS_DEFAULT if trials is None else trials)
+    if focus is None and trials is not None and trials > 1:
+        raise UsageFault("several trials are for a focus, and there is none: they need its head")
+    return focus
+
+
+def _focus_of(
+    analyzer: Analyzer, profile: Profile | None, wanted: bool | None, trials: int
+) -> Focus | None:
     if wanted is None:
         _, profile = analyzer.codec.frames_for(profile)
         if profile is not Profile.MACHINE:
@@ -65,7 +105,7 @@ def focus_of(
         return None
     head = analyzer.encoding_head()
     if head is not None:
-        return ObjectFocus(cast(DetectionHead, head))
+        return ObjectFocus(cast(DetectionHead, head), trials)
     if wanted:
         raise UsageFault(f"weights {analyzer.codec.weights.name} have no head to focus with")
     return None

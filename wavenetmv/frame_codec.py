@@ -1,6 +1,7 @@
 """One frame, pixels to payload and back, with loaded weights: what pictures and videos share.
 
-pixels -> InferenceModel.latents -> quality map -> latents.walk(Quantise) -> ANS -> FramePayload
+pixels -> InferenceModel.latents -> Focus -> Look -> Attempt: latents.walk(Quantise)
+                                                 -> the best one -> ANS -> FramePayload
 FramePayload -> quality map, latents.walk(Dequantise) -> InferenceModel.synthesise -> pixels
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +21,12 @@ from wavenetmv.bitstream import (
     FramePayload,
     QualityMap,
     ScaleTables,
+    Step,
     SymbolDecoder,
     decode_quality_map,
     encode_quality_map,
     encode_steps,
+    symbol_bits,
     symbols_crc,
 )
 from wavenetmv.errors import CorruptStream, InputError
@@ -49,15 +53,72 @@ class Latents:
 
 
 @dataclass(frozen=True, eq=False)
+class Encoded:
+    """A coded frame: the lambda that its header must name, what is sent, and what
+    `FrameCodec.decode_latents` will find in that."""
+
+    lambda_index: int
+    payload: FramePayload
+    latents: Latents
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """A frame as it would be coded.
+
+    lambda_index, latents  as the stream will hold them
+    coded                  symbols and indexes of z, and of the four steps of y
+    """
+
+    frames: FrameCodec
+    lambda_index: int
+    latents: Latents
+    coded: Sequence[Step]
+
+    def y_hat(self) -> Tensor:
+        """[1, M, h, w], as synthesis and heads will see it."""
+        return self.frames.dequantise(self.latents, self.lambda_index)
+
+    def cell_bits(self) -> npt.NDArray[np.float32]:
+        """The bits of z and y in each cell of a quality map, [h / DROP_CELL, w / DROP_CELL]."""
+        rows, columns = (side // DROP_CELL for side in self.latents.integers.shape[2:])
+        z, *quarters = (symbol_bits(*step) for step in self.coded)
+        # z has one position in each cell, and each step of y knows a quarter of all.
+        cells: npt.NDArray[np.float32] = z.reshape(-1, rows, columns).sum(0)
+        for bits in quarters:
+            cells += bits.reshape(-1, rows, 2, columns, 2).sum((0, 2, 4))
+        return cells
+
+    def encoded(self) -> Encoded:
+        tables, drops = self.frames.tables, self.latents.drops
+        steps = [] if drops is None else encode_quality_map(drops, tables)
+        steps += self.coded
+        payload = FramePayload(symbols_crc(step[0] for step in steps), encode_steps(steps))
+        return Encoded(self.lambda_index, payload, self.latents)
+
+
+# A lambda's index and a quality map -> the frame, coded so.
+Attempts = Callable[[int, QualityMap], Attempt]
+
+
+class Search(Protocol):
+    def __call__(self, lambda_index: int, attempts: Attempts, spare_bits: float = ...) -> Attempt:
+        """The best of `attempts` around a lambda's index; the first is what the look said, and
+        the best may take at most so many bits more than that."""
+
+
+@dataclass(frozen=True, eq=False)
 class Look:
     """Where less than a frame's lambda will do.
 
     drops     its quality map, which the stream holds
     leniency  what the encoder's rounding adds to it, `Quantise`; None: nothing
+    search    finds the best of several attempts; None: there is one, with `drops`
     """
 
     drops: QualityMap
     leniency: Tensor | None = None
+    search: Search | None = None
 
 
 # y_hat [1, M, h, w] of a picture, not rounded, and the steps of a quantiser [1, M, 1, 1] in its
@@ -95,22 +156,40 @@ class FrameCodec:
 
     def encode(
         self, pixels: npt.NDArray[np.uint8], lambda_index: int, focus: Focus | None = None
-    ) -> tuple[FramePayload, Latents]:
-        """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload, and what
-        `decode_latents` will find in it; with `focus` it begins with a quality map."""
+    ) -> Encoded:
+        """pixels uint8 [H, W, 3], `lambda_index` in 0..320; with `focus` the payload begins with
+        a quality map, and a search may end at another lambda."""
         height, width = pixels.shape[:2]
         with enough_memory(height, width):
             latents = self.model.latents(shared_tensor(pixels))
-            look = None if focus is None else self._look(latents, focus)
-            drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
-            y, z = self.model.quantisable(latents, lambda_index, self.block, drops)
-            quantise = Quantise(y, z, self.dead_zone, leniency)
-            size = (y.shape[2], y.shape[3])
-            integers = walk(self.model.entropy, size, lambda_index, quantise, self.block)
-        steps = [] if drops is None else encode_quality_map(drops, self.tables)
-        steps += [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
-        crc = symbols_crc(step[0] for step in steps)
-        return FramePayload(crc, encode_steps(steps)), Latents(integers, drops)
+            if focus is None:
+                best = self._attempt(latents, lambda_index)
+            else:
+                look = self._look(latents, focus)
+
+                def attempts(index: int, drops: QualityMap) -> Attempt:
+                    return self._attempt(latents, index, drops, look.leniency)
+
+                if look.search is None:
+                    best = attempts(lambda_index, look.drops)
+                else:
+                    best = look.search(lambda_index, attempts)
+        return best.encoded()
+
+    def _attempt(
+        self,
+        latents: Tensor,
+        lambda_index: int,
+        drops: QualityMap | None = None,
+        leniency: Tensor | None = None,
+    ) -> Attempt:
+        """`latents` as of the model; the others as a `Look` says them."""
+        y, z = self.model.quantisable(latents, lambda_index, self.block, drops)
+        quantise = Quantise(y, z, self.dead_zone, leniency)
+        size = (y.shape[2], y.shape[3])
+        integers = walk(self.model.entropy, size, lambda_index, quantise, self.block)
+        coded = [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
+        return Attempt(self, lambda_index, Latents(integers, drops), coded)
 
     def look(self, pixels: npt.NDArray[np.uint8], focus: Focus) -> Look:
         """What `encode` would find out."""

@@ -141,8 +141,8 @@ class IntraCoder:
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
         if self._looks:
             self._looks.begin()
-        payload, _ = self._frames.encode(pixels, self._lambda_index, self._looks)
-        return CodedFrame(PacketKind.INTRA, time, self._lambda_index, payload)
+        coded = self._frames.encode(pixels, self._lambda_index, self._looks)
+        return CodedFrame(PacketKind.INTRA, time, coded.lambda_index, coded.payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
         if frame.kind is not PacketKind.INTRA:
@@ -199,10 +199,10 @@ class GroupCoder:
                 self._since_intra += 1
                 self._hold.saw(psnr(pixels, self._past.pixels))
                 return CodedFrame(PacketKind.INTER, time, index, payload)
-        payload, latents = self._frames.encode(pixels, self._intra_index, self._looks)
-        self._past = self._past_of(latents, self._intra_index)
+        coded = self._frames.encode(pixels, self._intra_index, self._looks)
+        self._past = self._past_of(coded.latents, coded.lambda_index)
         self._since_intra, self._hold = 1, self._new_hold()
-        return CodedFrame(PacketKind.INTRA, time, self._intra_index, payload)
+        return CodedFrame(PacketKind.INTRA, time, coded.lambda_index, coded.payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
         past, self._past = self._past, None  # of no use to the next frame if this one fails

@@ -12,6 +12,7 @@ from wavenetmv.bitstream.entropy import (
     SymbolDecoder,
     encode_steps,
     ideal_bits,
+    symbol_bits,
     symbols_crc,
 )
 from wavenetmv.bitstream.framing import StreamReader, StreamWriter
@@ -119,6 +120,7 @@ __all__ = [
     "read_packets",
     "read_picture_stream",
     "read_video_header",
+    "symbol_bits",
     "symbols_crc",
     "unpack_frame",
     "unpack_metadata",

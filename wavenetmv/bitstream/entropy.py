@@ -141,15 +141,23 @@ def symbols_crc(arrays: Iterable[Symbols]) -> int:
 
 def ideal_bits(symbols: Symbols, indexes: Indexes, tables: ScaleTables) -> float:
     """Bits that a perfect coder with these tables would spend on one step."""
+    return float(symbol_bits(symbols, indexes, tables).sum(dtype=np.float64))
+
+
+def symbol_bits(symbols: Symbols, indexes: Indexes, tables: ScaleTables) -> npt.NDArray[np.float32]:
+    """The same of each symbol, float32 [n]."""
     _check_step(symbols, indexes)
-    bits = 0.0
     order = np.argsort(indexes, kind="stable")
     entries, escapes = _to_entries(symbols[order], indexes[order], tables)
+    grouped = np.empty(indexes.size, np.float32)
     for index, start, stop in _groups(indexes):
-        used = tables.frequencies[index][entries[start:stop]]
-        bits += float(np.sum(FREQUENCY_BITS - np.log2(used)))
+        bits = FREQUENCY_BITS - np.log2(tables.frequencies[index])
+        grouped[start:stop] = bits[entries[start:stop]]
     classes, _ = _escape_code(symbols[order][escapes], tables.radii[indexes[order][escapes]])
-    return bits + float(np.sum(np.log2(ESCAPE_CLASSES) + classes + 1))
+    grouped[escapes] += np.log2(ESCAPE_CLASSES) + classes + 1
+    found = np.empty_like(grouped)
+    found[order] = grouped
+    return found
 
 
 def _push_step(coder: Any, symbols: Symbols, indexes: Indexes, tables: ScaleTables) -> None:

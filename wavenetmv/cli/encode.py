@@ -19,6 +19,7 @@ from wavenetmv.errors import UsageFault
 
 if TYPE_CHECKING:
     from wavenetmv.api import Codec
+    from wavenetmv.frame_codec import Focus as FocusOf
     from wavenetmv.types import Picture, Profile
 
 _LAMBDA_DEFAULT = 512.0
@@ -43,6 +44,13 @@ Focus = Annotated[
     typer.Option(
         "--focus/--no-focus", show_default="focus for machines",
         help="Spend fewer bits where detection would not feel it.",
+    ),
+]  # fmt: skip
+Trials = Annotated[
+    int | None,
+    typer.Option(
+        min=1, show_default="6 with a focus",
+        help="Code each picture so often at most, and keep what finds most for its bits.",
     ),
 ]  # fmt: skip
 Gop = Annotated[
@@ -75,6 +83,7 @@ def encode(
     target_size: TargetSize = None,
     profile: options.For = None,
     focus: Focus = None,
+    trials: Trials = None,
     drop_alpha: DropAlpha = False,
     drop_metadata: DropMetadata = False,
     gop: Gop = None,
@@ -109,7 +118,7 @@ def encode(
     if output is not None and not means_folder(output):
         _check_suffix(output, foreign)
     codec = codec_of(device.value, threads, weights)
-    rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted, focus)
+    rate = _Rate(lmbda or _LAMBDA_DEFAULT, target_bpp, target_size, wanted, focus, trials)
     pictures = _Job(codec, rate, drop_alpha, drop_metadata, max_pixels, force)
     frame_rate = parse_rate(fps) if fps else None
     videos = VideoJob(
@@ -146,14 +155,18 @@ class _Rate:
     target_size: int | None
     profile: Profile | None
     focus: bool | None
+    trials: int | None
 
     @property
     def has_target(self) -> bool:
         return self.target_bpp is not None or self.target_size is not None
 
+    def focus_with(self, codec: Codec) -> FocusOf | None:
+        return codec.focus(self.profile, self.focus, self.trials)
+
     def encode(self, codec: Codec, picture: Picture) -> tuple[bytes, float]:
-        """The stream and its lambda."""
-        focus = codec.focus(self.profile, self.focus)
+        """The stream and the lambda that was asked for or found."""
+        focus = self.focus_with(codec)
         if self.target_bpp is not None:
             limit = int(self.target_bpp * picture.width * picture.height / 8)
         elif self.target_size is not None:
@@ -198,7 +211,7 @@ class _Job:
             picture = replace(picture, metadata=())
         # Loading the weights is not part of the time reported.
         self.codec.engine().load()
-        self.codec.focus(self.rate.profile, self.rate.focus)
+        self.rate.focus_with(self.codec)
         started = time.perf_counter()
         data, lmbda = self.rate.encode(self.codec, picture)
         seconds = time.perf_counter() - started

@@ -53,7 +53,7 @@ class VideoJob:
                 force=self.force,
                 max_pixels=self.max_pixels,
                 on_frame=frames,
-                focus=lambda profile: self.codec.focus(profile, self.focus),
+                focus=lambda profile: self.codec.focus(profile, self.focus, trials=1),
             )
         width, height = summary.info.width, summary.info.height
         input_bytes, stream_bytes = size_of(item.source), summary.stream_bytes

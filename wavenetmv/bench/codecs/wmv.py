@@ -19,7 +19,7 @@ from wavenetmv.metrics import Pixels
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
 from wavenetmv.models.registry import WeightsInfo, find_head
-from wavenetmv.types import Detection, Picture, Profile
+from wavenetmv.types import TRIALS_DEFAULT, Detection, Picture, Profile
 
 WARM_UP = 64  # pixels a side
 
@@ -34,6 +34,7 @@ class WmvCodec(Codec):
 
     profile: Profile | None = None  # the weights' own default
     focus: bool | None = None  # what `wmv encode` does by itself
+    trials: int | None = None  # likewise
 
     def __init__(self, weights: Path | None = None, inter_weights: Path | None = None) -> None:
         self._codec = PictureCodec("cpu", threads=1, weights=weights, inter_weights=inter_weights)
@@ -43,7 +44,7 @@ class WmvCodec(Codec):
 
     @cached_property
     def _focus(self) -> Focus | None:
-        return focus_of(self._detection, self.profile, self.focus)
+        return focus_of(self._detection, self.profile, self.focus, self.trials)
 
     @cached_property
     def weights(self) -> WeightsInfo:
@@ -55,7 +56,10 @@ class WmvCodec(Codec):
             f"wmv encode --lambda {setting.value:g}"
         )
         text += f" --for {self.profile.name.lower()}" if self.profile else ""
-        return text if self._focus is None else f"{text} --focus, head {self.head_name}"
+        if self._focus is None:
+            return text
+        trials = TRIALS_DEFAULT if self.trials is None else self.trials
+        return f"{text} --focus --trials {trials}, head {self.head_name}"
 
     def prepare(self) -> None:
         grey = np.full((WARM_UP, WARM_UP, 3), 128, np.uint8)

@@ -42,6 +42,7 @@ class WmvVideoCodec(WmvCodec):
         self.name = name
         self.title = _TITLES[name]
         self._gop = 1 if name.endswith("-intra") else gop
+        self.trials = 1  # frames are coded once
         if name.startswith("wmv-human"):
             self._codec.frames_for(Profile.HUMAN)
             self.profile = Profile.HUMAN
