@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,6 +177,43 @@ def test_a_head_gives_the_same_map_twice_and_the_machine_profile_uses_it(weights
     assert focus_of(analyzer, Profile.HUMAN) is None
     assert focus_of(analyzer, Profile.MACHINE, wanted=False) is None
     assert focus_of(analyzer, Profile.HUMAN, wanted=True) is not None
+
+
+def test_several_trials_keep_what_the_head_answers(weights, codec, tmp_path):
+    analyzer = Analyzer(codec, head=save_cat_head(tmp_path, weights))
+    asked = []
+
+    def counted(index, drops, attempts):
+        asked.append((index, drops.tobytes()))
+        return attempts(index, drops)
+
+    def focus(y_hat, steps):
+        look = focus_of(analyzer, None, trials=5)(y_hat, steps)
+        search = look.search
+        return replace(
+            look, search=lambda index, attempts, **options: search(
+                index, lambda *levels: counted(*levels, attempts), **options
+            )
+        )  # fmt: skip
+
+    data = codec.encode(Picture(PIXELS), 512.0, focus=focus)
+    assert len(set(asked)) == len(asked) == 5
+    header = inspect(data).header
+    assert header.lambda_index in {index for index, _ in asked}
+    assert codec.decode(data).pixels.shape == PIXELS.shape
+    # No file that was asked for by its size is larger for the search.
+    size = len(data) + 40
+    for each in (focus, focus_of(analyzer, None, trials=1)):
+        found, _ = codec.encode_to_target(Picture(PIXELS), size, focus=each)
+        assert len(found) <= size
+
+
+@pytest.mark.parametrize(("trials", "message"), [(0, "at least 1"), (2, "for a focus")])
+def test_trials_that_make_no_sense(weights, codec, tmp_path, trials, message):
+    analyzer = Analyzer(codec, head=save_cat_head(tmp_path, weights))
+    with pytest.raises(UsageFault, match=message):
+        focus_of(analyzer, Profile.HUMAN, trials=trials)
+    assert focus_of(analyzer, Profile.HUMAN, trials=1) is None
 
 
 def test_without_a_head_only_an_explicit_wish_is_refused(codec):

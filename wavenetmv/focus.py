@@ -18,11 +18,10 @@ from torch import Tensor
 from wavenetmv.analysis import Analyzer
 from wavenetmv.bitstream import QualityMap
 from wavenetmv.errors import UsageFault
-from wavenetmv.frame_codec import Attempt, Focus, Look
-from wavenetmv.models.answers import Answers, Cells
+from wavenetmv.frame_codec import Focus, Look
+from wavenetmv.models.answers import Answers
 from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
 from wavenetmv.models.inference import per_latent
-from wavenetmv.models.layout import channels_last
 from wavenetmv.models.sensitivity import sensitivity
 from wavenetmv.quality_search import QualitySearch
 from wavenetmv.types import DROP_CELL, TRIALS_DEFAULT, Profile
@@ -57,20 +56,11 @@ class ObjectFocus:
         return Look(drops, leniency.exp2().to(y_hat.device), search)
 
     def _search(self, y_hat: Tensor, drops: QualityMap) -> QualitySearch:
-        wanted = Answers(self._raw(y_hat), (y_hat.shape[2], y_hat.shape[3]))
+        answers = Answers(self.head, y_hat)
         pixels = LATENT_STRIDE**2 * y_hat.shape[2] * y_hat.shape[3]
-
-        def judge(attempt: Attempt) -> Cells:
-            return wanted.errors(self._raw(attempt.y_hat()))
-
-        return QualitySearch(drops, judge, pixels, self.trials)
-
-    @torch.inference_mode()
-    def _raw(self, y_hat: Tensor) -> Tensor:
-        dtype = next(self.head.parameters()).dtype
-        size = (LATENT_STRIDE * y_hat.shape[2], LATENT_STRIDE * y_hat.shape[3])
-        raw: Tensor = self.head(channels_last(y_hat, dtype), size)
-        return raw
+        return QualitySearch(
+            drops, lambda attempt: answers.errors(attempt.y_hat()), pixels, self.trials
+        )
 
 
 def focus_of(

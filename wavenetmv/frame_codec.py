@@ -82,11 +82,11 @@ class Attempt:
     def cell_bits(self) -> npt.NDArray[np.float32]:
         """The bits of z and y in each cell of a quality map, [h / DROP_CELL, w / DROP_CELL]."""
         rows, columns = (side // DROP_CELL for side in self.latents.integers.shape[2:])
-        z, *quarters = (symbol_bits(*step) for step in self.coded)
+        z, *quarters = self.coded
         # z has one position in each cell, and each step of y knows a quarter of all.
-        cells: npt.NDArray[np.float32] = z.reshape(-1, rows, columns).sum(0)
-        for bits in quarters:
-            cells += bits.reshape(-1, rows, 2, columns, 2).sum((0, 2, 4))
+        cells: npt.NDArray[np.float32] = symbol_bits(*z).reshape(-1, rows, columns).sum(0)
+        for step in quarters:
+            cells += symbol_bits(*step).reshape(-1, rows, 2, columns, 2).sum((0, 2, 4))
         return cells
 
     def encoded(self) -> Encoded:

@@ -22,6 +22,7 @@ from wavenetmv.bitstream import (
     encode_steps,
     gaussian_tables,
     ideal_bits,
+    symbol_bits,
     symbols_crc,
 )
 from wavenetmv.errors import CheckpointError, CorruptStream
@@ -232,6 +233,8 @@ def test_ideal_bits_by_hand():
     assert ideal_bits(*step([], []), UNIFORM_TABLES) == 0
     assert ideal_bits(*step([0, 1], [4, 9]), UNIFORM_TABLES) == 4
     assert ideal_bits(*step([2, -9], [0, 0]), UNIFORM_TABLES) == (2 + 5 + 1) + (2 + 5 + 4)
+    each = symbol_bits(*step([2, 0, -9, 1], [9, 4, 0, 0]), UNIFORM_TABLES)
+    assert each.tolist() == [2 + 5 + 1, 2, 2 + 5 + 4, 2]
 
 
 def test_silence_is_nearly_free():

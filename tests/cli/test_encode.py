@@ -269,4 +269,10 @@ def test_for_whom(wmv, photo):
 def test_focus_wants_a_head(wmv, photo):
     wmv("encode", photo, "--focus").failed_with(2, "have no head to focus with")
     assert wmv("encode", photo, "--no-focus").code == 0
+
+
+def test_several_trials_want_a_focus(wmv, photo):
+    wmv("encode", photo, "--no-focus", "--trials", 3).failed_with(2, "trials are for a focus")
+    assert wmv("encode", photo, "--trials", 0).code == 2
+    assert wmv("encode", photo, "--no-focus", "--trials", 1).code == 0
     assert wmv("info", photo.with_suffix(".wmv"), "--json").out.count('"quality_map": false') == 1

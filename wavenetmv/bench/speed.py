@@ -30,12 +30,14 @@ from wavenetmv.types import Picture
 Coder = tuple[str, Callable[[Pixels], Any], Callable[[Any], Any]]
 
 
-def wmv_coder(lmbda: float, wanted: bool | None = None) -> Coder:
-    """`wanted`: False for what `wmv encode --no-focus` does."""
+def wmv_coder(lmbda: float, wanted: bool | None = None, trials: int | None = None) -> Coder:
+    """What `wmv encode` does with --no-focus, if `wanted` is False, and with --trials."""
     codec = PictureCodec("cpu")
-    focus = focus_of(Analyzer(codec), None, wanted)
+    focus = focus_of(Analyzer(codec), None, wanted, trials)
+    options = "" if wanted is None else " --no-focus"
+    options += "" if trials is None else f" --trials {trials}"
     return (
-        f"wmv lambda {lmbda:g}{' --no-focus' if wanted is False else ''}",
+        f"wmv lambda {lmbda:g}{options}",
         lambda pixels: codec.encode(Picture(pixels), lmbda, focus=focus),
         lambda data: codec.decode(data),
     )
@@ -90,7 +92,12 @@ def main() -> None:
     parser.add_argument("--lambda", dest="lmbda", type=float, default=512)
     arguments = parser.parse_args()
     pictures = list(load_folder(arguments.folder).values())
-    coders = [wmv_coder(arguments.lmbda), wmv_coder(arguments.lmbda, False), webp_coder(75)]
+    coders = [
+        wmv_coder(arguments.lmbda),
+        wmv_coder(arguments.lmbda, trials=1),
+        wmv_coder(arguments.lmbda, wanted=False),
+        webp_coder(75),
+    ]
     if (hyperprior := hyperprior_coder()) is None:
         print("compressai is not installed: left out")
     else:

@@ -8,7 +8,6 @@ whole picture, so tiles differ from one big pass in rounding only: no seams.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from wavenetmv.models.checkpoints import LoadedInterModel, LoadedModel
 from wavenetmv.models.entropy import MEAN_BITS
 from wavenetmv.models.layout import channels_last, planes_first, to_pixels
 from wavenetmv.models.post_filter import in_strips
+from wavenetmv.models.tiling import Span, tiles
 from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 from wavenetmv.types import (
     DROP_CELL,
@@ -36,16 +36,6 @@ HALO = 16  # latents; the transforms reach 13 (tests/models/test_inference.py me
 
 # uint8 [h / DROP_CELL, w / DROP_CELL]: so many half octaves less than lambda there.
 Drops = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class _Span:
-    """One tile along one side, in latents: what it yields, and what it needs to see."""
-
-    start: int
-    stop: int
-    seen_start: int
-    seen_stop: int
 
 
 class Networks:
@@ -151,10 +141,10 @@ class InferenceModel(Networks):
     def latents(self, pixels: Tensor) -> Tensor:
         """pixels uint8 [H, W, 3] -> y [1, M, h, w], float32, no gain."""
         h, w = self.latent_size(*pixels.shape[:2])
-        tiles = list(_tiles(h, w, pixels.shape[0] * pixels.shape[1]))
-        mixture = self._analysis_mixture(pixels, tiles)
+        parts = list(_tiles(h, w, pixels.shape[0] * pixels.shape[1]))
+        mixture = self._analysis_mixture(pixels, parts)
         y = channels_last(torch.empty(1, self.config.M, h, w, device=self.device))
-        for rows, columns in tiles:
+        for rows, columns in parts:
             packet = self._packet(pixels, rows, columns)
             if mixture is None:
                 mixture = self.g_a.mixture(packet)
@@ -195,7 +185,7 @@ class InferenceModel(Networks):
             ] = to_pixels(inner).cpu()
         return pixels[:height, :width]
 
-    def _packet(self, pixels: Tensor, rows: _Span, columns: _Span) -> Tensor:
+    def _packet(self, pixels: Tensor, rows: Span, columns: Span) -> Tensor:
         """Packet coefficients of one tile and its surroundings, float32."""
         factor = self.config.latent_factor
         top, bottom = factor * rows.seen_start, factor * rows.seen_stop
@@ -208,12 +198,12 @@ class InferenceModel(Networks):
         packet: Tensor = self.lifting(x)
         return packet
 
-    def _analysis_mixture(self, pixels: Tensor, tiles: list[tuple[_Span, _Span]]) -> Tensor | None:
+    def _analysis_mixture(self, pixels: Tensor, parts: list[tuple[Span, Span]]) -> Tensor | None:
         """The mixture of a tiled picture, from a first pass; None when one tile is all."""
-        if len(tiles) == 1 or self.g_a.attention is None:
+        if len(parts) == 1 or self.g_a.attention is None:
             return None
         total, area = torch.zeros(1, self.config.packet_channels, device=self.device), 0
-        for rows, columns in tiles:
+        for rows, columns in parts:
             packet = self._packet(pixels, rows, columns)
             top, left = (2 * (s.start - s.seen_start) for s in (rows, columns))
             bottom, right = (2 * (s.stop - s.seen_start) for s in (rows, columns))
@@ -237,29 +227,16 @@ def per_latent(drops: Drops) -> Tensor:
     return torch.from_numpy(drops.repeat(DROP_CELL, 0).repeat(DROP_CELL, 1))
 
 
-def _tiles(h: int, w: int, pixels: int) -> Iterator[tuple[_Span, _Span]]:
-    whole = pixels <= TILE_THRESHOLD
-    for rows in _spans(h, h if whole else TILE):
-        for columns in _spans(w, w if whole else TILE):
-            yield rows, columns
+def _tiles(h: int, w: int, pixels: int) -> Iterator[tuple[Span, Span]]:
+    return tiles(h, w, max(h, w) if pixels <= TILE_THRESHOLD else TILE, HALO)
 
 
-def _spans(size: int, tile: int) -> Iterator[_Span]:
-    for start in range(0, size, tile):
-        stop = min(start + tile, size)
-        yield _Span(start, stop, max(0, start - HALO), min(size, stop + HALO))
-
-
-def _part(x: Tensor, rows: _Span, columns: _Span) -> Tensor:
+def _part(x: Tensor, rows: Span, columns: Span) -> Tensor:
     """What a tile sees of x [B, C, h, w]; all of it if it is the same everywhere, [B, C, 1, 1]."""
     if x.shape[2:] == (1, 1):
         return x
-    return x[:, :, rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
+    return x[:, :, rows.seen, columns.seen]
 
 
-def _paste(y: Tensor, tile: Tensor, rows: _Span, columns: _Span) -> None:
-    top, left = rows.start - rows.seen_start, columns.start - columns.seen_start
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    y[:, :, rows.start : rows.stop, columns.start : columns.stop] = tile[
-        :, :, top : top + height, left : left + width
-    ]
+def _paste(y: Tensor, tile: Tensor, rows: Span, columns: Span) -> None:
+    y[:, :, rows.yielded, columns.yielded] = tile[:, :, rows.inner, columns.inner]

@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
+from wavenetmv.models.tiling import tiles
 
 _SEED = 1
 _BOX_WEIGHT = 0.3  # of a box's place and log size in strides, where a score counts 1
 # Larger pictures go in tiles: the gradients of a pass take 0.5 GB per megapixel.
-_TILE, _HALO = 64, 8  # latents
+_TILE, _HALO = 64, 8  # latents; multiples of 4, as what heads see has to be
 
 
 def sensitivity(head: DetectionHead, y_hat: Tensor, steps: Tensor) -> Tensor:
@@ -28,19 +29,10 @@ def sensitivity(head: DetectionHead, y_hat: Tensor, steps: Tensor) -> Tensor:
     h, w = y_hat.shape[2:]
     found = torch.empty(h, w)
     signs = torch.Generator().manual_seed(_SEED)
-    for top in range(0, h, _TILE):
-        for left in range(0, w, _TILE):
-            rows, inner_rows = _seen(top, h)
-            columns, inner_columns = _seen(left, w)
-            tile = _of_tile(head, y_hat[:, :, rows, columns], steps, signs)
-            found[top : top + _TILE, left : left + _TILE] = tile[inner_rows, inner_columns]
+    for rows, columns in tiles(h, w, _TILE, _HALO):
+        tile = _of_tile(head, y_hat[:, :, rows.seen, columns.seen], steps, signs)
+        found[rows.yielded, columns.yielded] = tile[rows.inner, columns.inner]
     return found
-
-
-def _seen(start: int, size: int) -> tuple[slice, slice]:
-    """What is looked at along one side, multiples of 4, and where in it the tile lies."""
-    first, last = max(0, start - _HALO), min(size, start + _TILE + _HALO)
-    return slice(first, last), slice(start - first, min(start + _TILE, size) - first)
 
 
 def _of_tile(head: DetectionHead, y_hat: Tensor, steps: Tensor, signs: torch.Generator) -> Tensor:
