@@ -21,7 +21,7 @@ from wavenetmv.types import DROP_CELL
 _BOX_WEIGHT = 0.18  # of a box's place and log size in strides, squared, where a score counts 1
 _MOST_STRIDES = 2.0  # a box that is further off is as wrong as can be
 _CELL = LATENT_STRIDE * DROP_CELL  # pixels
-_TILE, _HALO = 128, 8  # latents; multiples of 4, as cells and what heads see
+_TILE, _HALO = 64, 8  # latents; multiples of 4, as cells and what heads see
 
 Cells = npt.NDArray[np.float32]  # [h / DROP_CELL, w / DROP_CELL]
 
