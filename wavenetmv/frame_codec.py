@@ -103,8 +103,11 @@ Attempts = Callable[[int, QualityMap], Attempt]
 
 class Search(Protocol):
     def __call__(self, lambda_index: int, attempts: Attempts, spare_bits: float = ...) -> Attempt:
-        """The best of `attempts` around a lambda's index; the first is what the look said, and
-        the best may take at most so many bits more than that."""
+        """The best of `attempts` around a lambda's index.
+
+        The first is what the look said.  With `spare_bits` it is the best of those that take at
+        most so many bits more than that.
+        """
 
 
 @dataclass(frozen=True, eq=False)

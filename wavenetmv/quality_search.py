@@ -31,6 +31,8 @@ _SHIFTS = (0, -2, 2)  # half octaves of lambda that the first attempts differ by
 _WORTH_AT_128, _WORTH_POWER = 9700.0, 1.42
 _LITTLE = 0.2  # errors of a picture of which less would hardly be worth anything
 _USUAL_PIXELS = 640 * 480  # of the pictures that this is for
+# Of the worth, after an attempt that is within a limit of bits, or that is not.
+_WHERE_IT_FITS, _WHERE_NOT = 1.6, 0.75
 _SEED = 1
 _VARIATIONS = 8  # drawn, before there seem to be no others
 
@@ -46,6 +48,10 @@ class _Tried:
     errors: Cells
 
     @property
+    def total_bits(self) -> float:
+        return float(self.bits.sum())
+
+    @property
     def root(self) -> float:
         """Of its errors: the first objects that are lost count most, those of a hopeless picture
         little."""
@@ -53,7 +59,7 @@ class _Tried:
 
     def cost(self, worth: float) -> float:
         """In bits."""
-        return float(self.bits.sum()) + worth * self.root
+        return self.total_bits + worth * self.root
 
 
 @dataclass(frozen=True)
@@ -76,41 +82,51 @@ class QualitySearch:
     ) -> Attempt:
         """As `frame_codec.Search`, for a picture that is worth `lambda_index`."""
         worth = _worth(lambda_index) * math.sqrt(self.pixels / _USUAL_PIXELS)
+        limited, most_bits = math.isfinite(spare_bits), math.inf
+        worth *= _WHERE_IT_FITS if limited else 1.0
         tried: dict[bytes, _Tried] = {}
         best: Attempt | None = None  # no other is kept: those of large pictures are large
-        least_cost, most_bits = math.inf, math.inf
-        for levels in self._plan(lambda_index, worth, tried):
+        lowest = math.inf
+        generator = np.random.default_rng(_SEED)
+        while (levels := self._next(tried, lambda_index, worth, generator)) is not None:
             attempt = attempts(*_absolute(levels, lambda_index))
             new = _Tried(levels, attempt.cell_bits(), self.judge(attempt))
-            tried[levels.tobytes()] = new
-            bits, cost = float(new.bits.sum()), new.cost(worth)
             if best is None:
-                best, least_cost, most_bits = attempt, cost, bits + spare_bits
-            elif bits <= most_bits and cost < least_cost:
-                best, least_cost = attempt, cost
+                most_bits = new.total_bits + spare_bits
+            tried[levels.tobytes()] = new
+            fits = new.total_bits <= most_bits
+            rank = new.root if limited else new.cost(worth)
+            if best is None or (fits and rank < lowest):
+                best, lowest = attempt, rank
+            if limited and len(tried) > len(_SHIFTS):
+                worth *= _WHERE_IT_FITS if fits else _WHERE_NOT  # towards the limit
         assert best is not None
         return best
 
-    def _plan(
-        self, lambda_index: int, worth: float, tried: dict[bytes, _Tried]
+    def _next(
+        self,
+        tried: dict[bytes, _Tried],
+        lambda_index: int,
+        worth: float,
+        generator: np.random.Generator,
+    ) -> Levels | None:
+        """What to try after all that was `tried`; None at the end."""
+        if len(tried) >= self.trials:
+            return None
+        wanted = self._wanted(tried, worth, generator)
+        allowed = (_allowed(levels, lambda_index) for levels in wanted)
+        return next((levels for levels in allowed if levels.tobytes() not in tried), None)
+
+    def _wanted(
+        self, tried: dict[bytes, _Tried], worth: float, generator: np.random.Generator
     ) -> Iterator[Levels]:
-        """What to try next, by what was `tried`: nothing twice."""
+        """What might be tried, the most promising first."""
         start = -self.drops.astype(np.int64)
-        for shift in _SHIFTS[: self.trials]:
-            if (levels := _allowed(start + shift, lambda_index)).tobytes() not in tried:
-                yield levels
-        generator = np.random.default_rng(_SEED)
-        while len(tried) < self.trials:
-            best = min(tried.values(), key=lambda each: each.cost(worth))
-            drawn = (
-                best.levels + generator.integers(-1, 2, start.shape) for _ in range(_VARIATIONS)
-            )
-            for levels in (_composed(list(tried.values()), best, worth), *drawn):
-                if (levels := _allowed(levels, lambda_index)).tobytes() not in tried:
-                    yield levels
-                    break
-            else:
-                return
+        yield from (start + shift for shift in _SHIFTS)
+        best = min(tried.values(), key=lambda each: each.cost(worth))
+        yield _composed(list(tried.values()), best, worth)
+        for _ in range(_VARIATIONS):
+            yield best.levels + generator.integers(-1, 2, start.shape)
 
 
 def _worth(lambda_index: int) -> float:

@@ -26,7 +26,7 @@ def smooth_map(h, w):
     return np.clip(np.hypot(y - h / 2, x - w / 3) / 3, 0, 5).astype(np.uint8)
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (2, 10), (10, 2), (15, 20)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 1), (1, 4), (2, 2), (2, 10), (10, 2), (15, 20)])
 @pytest.mark.parametrize("kind", ["random", "smooth", "constant"])
 @pytest.mark.parametrize("later", [False, True])
 def test_round_trip(shape, kind, later):

@@ -99,3 +99,15 @@ def test_the_best_of_several_trials_finds_as_much_in_less(photographs, tmp_path)
     limited = tmp_path / "limited.wmv"
     (encoded,) = run("encode", source, "--target-size", sizes[1], "-o", limited)
     assert limited.stat().st_size == encoded["bytes"] <= sizes[1]
+
+
+def test_a_narrow_picture_with_a_quality_map(photographs, tmp_path):
+    """One column of cells: such streams could not be read."""
+    with Image.open(photographs / "astronaut.png") as image:
+        image.convert("RGB").crop((200, 0, 240, 300)).save(tmp_path / "a.png")
+    run("encode", tmp_path / "a.png")
+    (record,) = run("info", tmp_path / "a.wmv", "--verify")
+    assert record["quality_map"]
+    run("decode", tmp_path / "a.wmv", "-o", tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.size == (40, 300)

@@ -131,7 +131,8 @@ def coding_order(h: int, w: int) -> Iterator[tuple[Places, Places]]:
     """Rows and columns of all positions with equal j + 2 i, one step after the other."""
     for step in range(w - 1 + 2 * (h - 1) + 1):
         rows = np.arange(max(0, (step - w + 2) // 2), min(h - 1, step // 2) + 1)
-        yield rows, step - 2 * rows
+        if rows.size:  # of one column, every second step has none
+            yield rows, step - 2 * rows
 
 
 def _past_levels(previous: Activity | None, h: int, w: int) -> Indexes:
