@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -66,6 +67,7 @@ class Encoded:
 class Attempt:
     """A frame as it would be coded.
 
+    frames                 by which it is
     lambda_index, latents  as the stream will hold them
     coded                  symbols and indexes of z, and of the four steps of y
     """
@@ -165,28 +167,23 @@ class FrameCodec:
         height, width = pixels.shape[:2]
         with enough_memory(height, width):
             latents = self.model.latents(shared_tensor(pixels))
-            if focus is None:
-                best = self._attempt(latents, lambda_index)
+            look = None if focus is None else self._look(latents, focus)
+            drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
+            attempts = partial(self._attempt, latents, leniency)
+            if look is None or look.search is None:
+                best = attempts(lambda_index, drops)
             else:
-                look = self._look(latents, focus)
-
-                def attempts(index: int, drops: QualityMap) -> Attempt:
-                    return self._attempt(latents, index, drops, look.leniency)
-
-                if look.search is None:
-                    best = attempts(lambda_index, look.drops)
-                else:
-                    best = look.search(lambda_index, attempts)
+                best = look.search(lambda_index, attempts)
         return best.encoded()
 
     def _attempt(
         self,
         latents: Tensor,
+        leniency: Tensor | None,
         lambda_index: int,
-        drops: QualityMap | None = None,
-        leniency: Tensor | None = None,
+        drops: QualityMap | None,
     ) -> Attempt:
-        """`latents` as of the model; the others as a `Look` says them."""
+        """`latents` as of the model; drops and leniency as a `Look` says them."""
         y, z = self.model.quantisable(latents, lambda_index, self.block, drops)
         quantise = Quantise(y, z, self.dead_zone, leniency)
         size = (y.shape[2], y.shape[3])

@@ -34,7 +34,7 @@ def wmv_coder(lmbda: float, wanted: bool | None = None, trials: int | None = Non
     """What `wmv encode` does with --no-focus, if `wanted` is False, and with --trials."""
     codec = PictureCodec("cpu")
     focus = focus_of(Analyzer(codec), None, wanted, trials)
-    options = "" if wanted is None else " --no-focus"
+    options = " --no-focus" if wanted is False else ""
     options += "" if trials is None else f" --trials {trials}"
     return (
         f"wmv lambda {lmbda:g}{options}",
