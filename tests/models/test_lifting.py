@@ -7,7 +7,8 @@ import pytest
 import pywt
 import torch
 
-from wavenetmv.models.lifting import LiftingLevel, LiftingPacket, lifting_factors, merge, split
+from wavenetmv.models.lifting import LiftingLevel, LiftingPacket
+from wavenetmv.models.lifting_steps import lifting_factors, merge, split
 
 BASES = ["haar", "bior2.2", "bior4.4"]
 

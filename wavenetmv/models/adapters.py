@@ -78,10 +78,8 @@ class PacketAdapter(Adapter):
         picture of half the size, and so on.
         """
         x = self.fine(self.up(self.coarse(self.entered(y_hat))))
-        # Lifting is cheap, and in half precision its errors would add up.
-        packet = planes_first(x)
-        for level in list(self.lifting.levels)[:octave:-1]:
-            packet = level.inverse(packet)  # type: ignore[operator]
+        # The wavelet is cheap, and in half precision its errors would add up.
+        packet = self.lifting.inverse(planes_first(x), levels=_PACKET_LEVELS - 1 - octave)
         if octave:
             batch, channels, h, w = packet.shape
             bands = packet.view(batch, 4, channels // 4, h, w)[:, :, :3]  # within the LL before
