@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def codec(weights):
 
 
 def always(drops):
-    return lambda y_hat, steps: Look(np.asarray(drops, np.uint8))
+    return lambda y_hat: Look(np.asarray(drops, np.uint8))
 
 
 def encode(codec, drops, lmbda=512.0):
@@ -111,7 +112,7 @@ def test_a_map_that_is_not_there_is_found_out(codec):
 def test_to_a_size_the_head_looks_once(codec):
     asked = []
 
-    def focus(y_hat, steps):
+    def focus(y_hat):
         asked.append(1)
         return Look(np.full((2, 2), 2, np.uint8))
 
@@ -121,42 +122,49 @@ def test_to_a_size_the_head_looks_once(codec):
 
 
 class Sums(nn.Module):
-    """Answers are latents: at each position a score, and a box that nothing moves."""
+    """Features are latents, twice as dense; answers at each a score, and a box that nothing
+    moves."""
 
     def __init__(self):
         super().__init__()
         self.unused = nn.Parameter(torch.zeros(1))
 
-    def forward(self, y, size):
-        places = y.flatten(2).transpose(1, 2)
+    def c3(self, y):
+        return y.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    def answers(self, c3):
+        places = c3.flatten(2).transpose(1, 2)
         nothing = 0 * places[..., :1]
         return torch.cat([*[nothing] * 4, nothing + 1, places[..., 1:2]], 2)
 
 
-def test_sensitivity_is_the_squared_gradient(monkeypatch):
-    monkeypatch.setattr(module.F, "avg_pool2d", lambda x, *_, **__: x)
+@pytest.fixture
+def no_smoothing(monkeypatch):
+    def pooled(x, side, *rest, **options):
+        return x if side == 3 else torch.nn.functional.avg_pool2d(x, side, *rest, **options)
+
+    monkeypatch.setattr(module, "F", SimpleNamespace(avg_pool2d=pooled))
+
+
+def test_sensitivity_is_the_squared_gradient(no_smoothing):
     y_hat = torch.rand(1, 2, 8, 12) + 0.5
-    steps = torch.tensor([3.0, 2.0])[None, :, None, None]
-    # d(sqrt(s) * s) with the weight held is sqrt(s), times a sign, times the step.
-    expected = y_hat[0, 1] * 4
-    assert torch.allclose(sensitivity(Sums(), y_hat, steps), expected, rtol=1e-5)
+    # d(sqrt(s) * s) with the weight held is sqrt(s), times a sign.
+    assert torch.allclose(sensitivity(Sums(), y_hat), y_hat[0, 1], rtol=1e-5)
 
 
-def test_sensitivity_in_tiles(monkeypatch):
+def test_sensitivity_in_tiles(monkeypatch, no_smoothing):
     """Far from the seams, tiles see what the whole sees; signs differ, so only the mean does."""
     monkeypatch.setattr(module, "_TILE", 32)
     y_hat = torch.rand(1, 2, 72, 40) + 0.5
-    steps = torch.ones(1, 2, 1, 1)
-    monkeypatch.setattr(module.F, "avg_pool2d", lambda x, *_, **__: x)
-    assert torch.allclose(sensitivity(Sums(), y_hat, steps), y_hat[0, 1], rtol=1e-5)
+    assert torch.allclose(sensitivity(Sums(), y_hat), y_hat[0, 1], rtol=1e-5)
 
 
 def test_drops_and_rounding_follow_sensitivity(monkeypatch):
-    octaves = torch.full((8, 8), -13.0)
-    octaves[0, 0], octaves[:4, 4:], octaves[7, 7] = 0.0, -5.0, -40.0
+    octaves = torch.full((8, 8), -20.0)
+    octaves[0, 0], octaves[:4, 4:], octaves[7, 7] = -7.0, -12.0, -50.0
     monkeypatch.setattr(focus_module, "sensitivity", lambda *_: torch.exp2(octaves))
-    look = ObjectFocus(None, trials=1)(torch.zeros(1, 16, 8, 8), torch.ones(1, 16, 1, 1))
-    # A cell has the quality that its most sensitive latent needs; 0.3 octaves for each below -2.25.
+    look = ObjectFocus(None, trials=1)(torch.zeros(1, 16, 8, 8))
+    # A cell has the quality that its most sensitive latent needs; 0.3 octaves for each below -9.5.
     assert look.drops.tolist() == [[0, 2], [5, 5]]
     assert look.leniency.isfinite().all()
     leniency = look.leniency.log2()
@@ -187,8 +195,8 @@ def test_several_trials_keep_what_the_head_answers(weights, codec, tmp_path):
         asked.append((index, drops.tobytes()))
         return attempts(index, drops)
 
-    def focus(y_hat, steps):
-        look = focus_of(analyzer, None, trials=5)(y_hat, steps)
+    def focus(y_hat):
+        look = focus_of(analyzer, None, trials=5)(y_hat)
         search = look.search
         return replace(
             look, search=lambda index, attempts, **options: search(

@@ -88,7 +88,7 @@ def test_frames_with_quality_maps(codec, frames, gop, monkeypatch):
     monkeypatch.setattr(frame_coders, "_LOOK_EVERY", 2)
     asked = []
 
-    def focus(y_hat, steps):
+    def focus(y_hat):
         asked.append(tuple(y_hat.shape))
         leniency = torch.rand(8, 12, generator=torch.Generator().manual_seed(len(asked)))
         return Look(np.array([[1, 0, 5], [4, len(asked), 2]], np.uint8), 4 * leniency)

@@ -304,9 +304,9 @@ class _Once:
         self._focus = focus
         self._found: Look | None = None
 
-    def __call__(self, y_hat: Tensor, steps: Tensor) -> Look:
+    def __call__(self, y_hat: Tensor) -> Look:
         if self._found is None:
-            self._found = self._focus(y_hat, steps)
+            self._found = self._focus(y_hat)
         return replace(self._found, search=None)
 
     def searching(self, spare_bits: float) -> Focus | None:
@@ -315,7 +315,7 @@ class _Once:
         if found is None or found.search is None:
             return None
         limited = replace(found, search=partial(found.search, spare_bits=spare_bits))
-        return lambda y_hat, steps: limited
+        return lambda y_hat: limited
 
 
 def _header(

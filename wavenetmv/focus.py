@@ -28,7 +28,8 @@ from wavenetmv.types import DROP_CELL, TRIALS_DEFAULT, Profile
 
 # docs/decisions/0018 and 0019 have what else was tried.
 _STRENGTH = 0.3  # octaves of lambda for each octave of sensitivity
-_FULL_FROM = -2.25  # log2 of the sensitivity from which nothing drops
+_FULL_FROM = -9.5  # log2 of the sensitivity from which nothing drops
+_LEAST = 1e-14  # any less is as little
 _MOST = 5  # half octaves
 # Rounding needs no map, so it can follow each latent. Octaves of the slope of distortion over
 # rate that it works at: with a sensitivity of `_FULL_FROM` in a cell where nothing drops; more for
@@ -44,9 +45,9 @@ class ObjectFocus:
     head: DetectionHead
     trials: int = TRIALS_DEFAULT
 
-    def __call__(self, y_hat: Tensor, steps: Tensor) -> Look:
+    def __call__(self, y_hat: Tensor) -> Look:
         """As `frame_codec.Focus`."""
-        cost = torch.log2(sensitivity(self.head, y_hat, steps).clamp_min(1e-12))
+        cost = torch.log2(sensitivity(self.head, y_hat).clamp_min(_LEAST))
         cells = F.max_pool2d(cost[None], DROP_CELL)[0]
         wanted = 2 * _STRENGTH * (_FULL_FROM - cells)
         drops = wanted.round().clamp(0, _MOST).numpy().astype(np.uint8)

@@ -36,9 +36,7 @@ from wavenetmv.models.dead_zone import dead_zone_of
 from wavenetmv.models.entropy import Z_MAX
 from wavenetmv.models.inference import InferenceModel
 from wavenetmv.models.latents import Quantise, walk
-from wavenetmv.types import DROP_CELL, LAMBDA_INDEX_MAX, Profile, lambda_to_index
-
-_FOCUS_INDEX = lambda_to_index(256)  # whose steps are errors that a focus looks at
+from wavenetmv.types import DROP_CELL, LAMBDA_INDEX_MAX, Profile
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,9 +124,8 @@ class Look:
     search: Search | None = None
 
 
-# y_hat [1, M, h, w] of a picture, not rounded, and the steps of a quantiser [1, M, 1, 1] in its
-# scale -> what an encoder should know of it.
-Focus = Callable[[Tensor, Tensor], Look]
+# y_hat [1, M, h, w] of a picture, not rounded -> what an encoder should know of it.
+Focus = Callable[[Tensor], Look]
 
 
 @dataclass(frozen=True)
@@ -198,10 +195,7 @@ class FrameCodec:
 
     def _look(self, latents: Tensor, focus: Focus) -> Look:
         """At latents without gain: heads see them at the highest lambda."""
-        model = self.model
-        seen = model.unrounded(latents, LAMBDA_INDEX_MAX, self.block)
-        steps = model.step_sizes(_FOCUS_INDEX, self.block)
-        return focus(seen, steps)
+        return focus(self.model.unrounded(latents, LAMBDA_INDEX_MAX, self.block))
 
     def decode_latents(
         self,

@@ -105,10 +105,10 @@ class Looks:
             self._seen = None
         self._count += 1
 
-    def __call__(self, y_hat: Tensor, steps: Tensor) -> Look:
+    def __call__(self, y_hat: Tensor) -> Look:
         """As `frame_codec.Focus`."""
         if self._seen is None:
-            self._seen = self._focus(y_hat, steps)
+            self._seen = self._focus(y_hat)
         return self._seen
 
     def at(self, pixels: Pixels) -> Look:

@@ -31,8 +31,8 @@ def bits_per_pixel(file_bytes: int, width: int, height: int, frames: int = 1) ->
 
 def psnr(a: Pixels, b: Pixels) -> float:
     """Peak signal-to-noise ratio in dB over all RGB samples, peak 255; inf if equal."""
-    error = a.astype(np.float64) - b
-    mse = float(np.mean(np.square(error)))
+    error = np.subtract(a, b, dtype=np.int16)
+    mse = int(np.multiply(error, error, dtype=np.int32).sum(dtype=np.int64)) / error.size
     return float("inf") if mse == 0 else float(10 * np.log10(255**2 / mse))
 
 

@@ -31,7 +31,9 @@ def test_quarter_planes_are_bicubic_interpolation():
                 x, grid, mode="bicubic", padding_mode="border", align_corners=False
             )
             found = planes[:, down, right].float()
-            assert (found - wanted[:, 0].clamp(0, 255)).abs().max() <= 0.51
+            error = (found - wanted[:, 0]).abs()
+            # Below black, where only overshoot leads, rounding is towards zero.
+            assert (error <= torch.where(wanted[:, 0] < 0, 1.51, 0.51)).all()
 
 
 def test_blocks_are_where_vectors_point_and_the_border_goes_on():

@@ -252,7 +252,7 @@ def codec_vectors() -> dict[str, bytes]:
     codec = PictureCodec("cpu", weights=weights, precision="float32")
     drops = np.array([[0, 3], [DROP_MAX, 1]], np.uint8)
     vectors = {}
-    for name, focus in (("codec", None), ("codec_mapped", lambda y_hat, steps: drops)):
+    for name, focus in (("codec", None), ("codec_mapped", lambda y_hat: drops)):
         stored = VECTORS / f"{name}_picture.wmv"
         if stored.exists():
             data = stored.read_bytes()

@@ -195,12 +195,10 @@ def _escape_code(symbols: Symbols, radii: Symbols) -> tuple[Symbols, Symbols]:
 
 def _groups(indexes: Indexes) -> Iterator[tuple[int, int, int]]:
     """(index, start, stop) of each index that occurs, in the order of the sorted symbols."""
-    stops = np.cumsum(np.bincount(indexes, minlength=SCALE_COUNT)).tolist()
-    start = 0
-    for index, stop in enumerate(stops):
-        if stop > start:
-            yield index, start, stop
-        start = stop
+    counts = np.bincount(indexes)
+    there = counts.nonzero()[0]
+    stops = counts[there].cumsum()
+    yield from zip(there.tolist(), (stops - counts[there]).tolist(), stops.tolist(), strict=True)
 
 
 def _check_step(symbols: Symbols, indexes: Indexes) -> None:

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavenetmv.models.layout import to_bytes
-
 BLOCK = 16  # pixels a side: one vector for each latent position
 SUBPEL = 4  # steps of a vector in a pixel
 PART = BLOCK // 2  # compensation works on quarters of blocks
-EDGE = 2  # pixels of `quarter_planes` around a picture
+_REACH = 2  # pixels of what is interpolated around a picture; beyond, it is the border's
+EDGE = _REACH + BLOCK  # of `quarter_planes`: blocks further out are like those next to it
+_STRIP = 128  # rows of these planes at a time, which caches hold
 
 Places = tuple[Tensor, ...]  # batch, row, column of some squares, int64 [k] each
 
@@ -86,20 +86,27 @@ def _bicubic(picture: Tensor, grid: Tensor) -> Tensor:
 
 @torch.no_grad()
 def quarter_planes(picture: Tensor) -> Tensor:
-    """`picture` [B, 1, H, W], 0..255, moved by all parts of a pixel: uint8 [B, 4, 4, H', W'].
+    """`picture` [B, 1, H, W], 0..255, moved by all parts of a pixel: int16 [B, 4, 4, H', W'].
 
     At [.., i, j, y + EDGE, x + EDGE] is what lies at (y + i / 4, x + j / 4), for y from -EDGE to
-    H + EDGE - 1 and x alike; further out there is no more than the border's pixels.
+    H + EDGE - 1 and x alike.
     """
-    before, after = EDGE + 1, EDGE + 2  # bicubic interpolation looks one back and two ahead
-    padded = F.pad(picture, (before, after, before, after), mode="replicate")
-    planes = [
-        to_bytes(plane.clamp(0, 255).round_())
-        for lower in _moved(padded, 2)
-        for plane in _moved(lower, 3)
-    ]
-    B, _, H, W = planes[0].shape
-    return torch.cat(planes, 1).view(B, SUBPEL, SUBPEL, H, W)
+    before, after = _REACH + 1, _REACH + 2  # bicubic interpolation looks one back and two ahead
+    # Half a unit more, all that is interpolated has, and is rounded when it becomes an integer.
+    padded = F.pad(picture + 0.5, (before, after, before, after), mode="replicate")
+    H, W = (side - 3 for side in padded.shape[2:])
+    size = (len(picture), SUBPEL, SUBPEL, H + 2 * BLOCK, W + 2 * BLOCK)
+    planes = torch.empty(size, dtype=torch.int16, device=picture.device)
+    inner = planes[..., BLOCK:-BLOCK, BLOCK:-BLOCK]
+    for top in range(0, H, _STRIP):
+        rows = padded[:, 0, top : top + _STRIP + 3]
+        for i, lower in enumerate(_moved(rows, 1)):
+            for j, plane in enumerate(_moved(lower, 2)):
+                inner[:, i, j, top : top + _STRIP] = plane
+    beside = planes[..., BLOCK:-BLOCK, :]
+    beside[..., :BLOCK], beside[..., -BLOCK:] = inner[..., :1], inner[..., -1:]
+    planes[..., :BLOCK, :], planes[..., -BLOCK:, :] = beside[..., :1, :], beside[..., -1:, :]
+    return planes
 
 
 def _moved(x: Tensor, axis: int) -> Iterator[Tensor]:

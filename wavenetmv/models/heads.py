@@ -104,19 +104,24 @@ class DetectionHead(PacketHead):
 
     def features(self, y_hat: Tensor) -> Features:
         """y_hat as for `forward` -> what the teacher computes."""
-        features: Features = self.tail.features(self._c3(y_hat))
+        features: Features = self.tail.features(self.c3(y_hat))
         return features
 
-    def _c3(self, y_hat: Tensor) -> Tensor:
+    def c3(self, y_hat: Tensor) -> Tensor:
+        """y_hat as for `forward` -> the first of its features, [B, 64, 2h, 2w]."""
         coefficients = self.adapter(y_hat)
         seen = torch.cat([coefficients[:, :3] + _GREY, coefficients[:, 3:]], 1)
         c3: Tensor = self.stem(channels_last(seen, y_hat.dtype))
         return c3
 
+    def answers(self, c3: Tensor) -> Tensor:
+        """-> raw [B, A, 85], as `forward`."""
+        raw: Tensor = self.tail(c3)
+        return raw
+
     def forward(self, y_hat: Tensor, size: tuple[int, int]) -> Tensor:
         """-> raw [B, A, 85] of the whole latents, see `boxes.decode_boxes`."""
-        raw: Tensor = self.tail(self._c3(y_hat))
-        return raw
+        return self.answers(self.c3(y_hat))
 
     def read(
         self, raw: Tensor, latent_size: tuple[int, int], size: tuple[int, int], threshold: float

@@ -133,11 +133,6 @@ class InferenceModel(Networks):
         return y * self.gains.encoder(position, block) * self.gains.decoder(position, block)
 
     @torch.inference_mode()
-    def step_sizes(self, lambda_index: int, block: int = 0) -> Tensor:
-        """Of the quantiser, [1, M, 1, 1], in the scale of `latents`."""
-        return 1 / self.gains.encoder(self.position(lambda_index), block)
-
-    @torch.inference_mode()
     def latents(self, pixels: Tensor) -> Tensor:
         """pixels uint8 [H, W, 3] -> y [1, M, h, w], float32, no gain."""
         h, w = self.latent_size(*pixels.shape[:2])

@@ -45,10 +45,12 @@ class Prediction:
 
     pixels  [1, 3, H', W'] in [0, 1], sides padded to multiples of 64
     packet  [1, P, H'/8, W'/8], their coefficients
+    seen    the same as convolutions like it, `Networks.cast`
     """
 
     pixels: Tensor
     packet: Tensor
+    seen: Tensor
 
 
 class InterInferenceModel(Networks):
@@ -69,7 +71,8 @@ class InterInferenceModel(Networks):
     def predict(self, reference: Tensor, motion: Tensor) -> Prediction:
         """What `motion` makes of the frame before, `padded`."""
         pixels = compensate(reference, motion).clamp_(0, 1)
-        return Prediction(pixels, self.lifting(pixels - 0.5))
+        packet = self.lifting(pixels - 0.5)
+        return Prediction(pixels, packet, self.cast(packet))
 
     @torch.inference_mode()
     def past(self, reference: Reference, motion: Tensor) -> Tensor:
@@ -107,13 +110,13 @@ class InterInferenceModel(Networks):
         drops: Drops | None = None,
     ) -> tuple[Tensor, Tensor]:
         """-> y [1, M, h, w] times the gain, and z, float32; drops as for `quantisable`."""
-        y = self.g_a(self.cast(residual), self.cast(prediction.packet)).float()
+        y = self.g_a(self.cast(residual), prediction.seen).float()
         return self.quantisable(y, lambda_index, block, drops)
 
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, prediction: Prediction) -> Tensor:
         """y_hat [1, M, h, w] from `dequantise` -> x_hat [1, 3, H', W'], not clamped."""
-        change = planes_first(self.g_s(self.cast(y_hat), self.cast(prediction.packet)))
+        change = planes_first(self.g_s(self.cast(y_hat), prediction.seen))
         x_hat: Tensor = prediction.pixels + self.lifting.inverse(change)
         return x_hat
 

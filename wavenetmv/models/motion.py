@@ -36,8 +36,8 @@ def price_of_a_bit(lmbda: Tensor | float, block: Tensor | int = 0) -> Tensor | f
 
 def luma(x: Tensor) -> Tensor:
     """RGB [B, 3, H, W] in [0, 1] -> [B, 1, H, W] in 0..255, as the search sees it."""
-    weights = torch.tensor(_LUMA, device=x.device)[:, None, None]
-    return (x * weights).sum(1, keepdim=True) * 255
+    weights = 255 * torch.tensor(_LUMA, device=x.device)
+    return torch.einsum("c,bchw->bhw", weights, x)[:, None]
 
 
 def compensate(reference: Tensor, motion: Tensor) -> Tensor:

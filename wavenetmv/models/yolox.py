@@ -34,6 +34,12 @@ class Features(NamedTuple):
     p5: Tensor
 
 
+class Silu(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        # Where gradients are wanted, x is kept: in place it would have to be copied first.
+        return F.silu(x, inplace=not torch.is_grad_enabled())
+
+
 class ConvAct(nn.Sequential):
     """Convolution, then SiLU."""
 
@@ -42,7 +48,7 @@ class ConvAct(nn.Sequential):
     ) -> None:
         super().__init__(
             nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups),
-            nn.SiLU(inplace=True),
+            Silu(),
         )
 
 
