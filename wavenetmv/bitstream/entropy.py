@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import constriction
@@ -35,6 +36,7 @@ from wavenetmv.types import MAX_SYMBOL
 ESCAPE_CLASSES = 32
 _MAX_CLASS = MAX_SYMBOL.bit_length() - 1
 _WORD_BYTES = 4
+_SMALL_STEP = 4096  # symbols: sorting a step takes less time than the calls for it
 
 Symbols = npt.NDArray[np.int32]
 Indexes = npt.NDArray[np.uint8]
@@ -58,9 +60,8 @@ def encode_steps(steps: Sequence[Step]) -> bytes:
     A step may be empty. ValueError if shapes, types or ranges are wrong.
     """
     coder = AnsCoder()
-    for symbols, indexes, tables in reversed(steps):
-        _check_step(symbols, indexes)
-        _push_step(coder, symbols, indexes, tables)
+    for run in reversed(_runs(steps)):
+        _push_run(coder, run)
     words = coder.get_compressed().astype("<u4")
     # The last word is seldom full; its high zero bytes are not sent.
     return bytes(words.tobytes().rstrip(b"\0"))
@@ -90,6 +91,7 @@ class SymbolDecoder:
         `tables` in place of the constructor's, for this step.
         """
         _check_indexes(indexes)
+        _check_range(indexes)
         tables = tables or self._tables
         order = np.argsort(indexes, kind="stable")
         grouped = np.empty(indexes.size, np.int32)
@@ -160,16 +162,49 @@ def symbol_bits(symbols: Symbols, indexes: Indexes, tables: ScaleTables) -> npt.
     return found
 
 
-def _push_step(coder: Any, symbols: Symbols, indexes: Indexes, tables: ScaleTables) -> None:
-    order = np.argsort(indexes, kind="stable")
-    symbols, sorted_indexes = symbols[order], indexes[order]
-    entries, escapes = _to_entries(symbols, sorted_indexes, tables)
+def _runs(steps: Sequence[Step]) -> list[list[Step]]:
+    """Large steps alone, small ones together as far as they have the same tables."""
+    runs = groupby(
+        enumerate(steps),
+        lambda each: (id(each[1][2]), each[0] if each[1][0].size > _SMALL_STEP else None),
+    )
+    return [[step for _, step in run] for _, run in runs]
+
+
+def _push_run(coder: Any, steps: Sequence[Step]) -> None:
+    """Steps with the same tables, whose symbols are sorted together."""
+    for symbols, indexes, _ in steps:
+        _check_types(symbols, indexes)
+    symbols, indexes = (np.concatenate([step[part] for step in steps]) for part in (0, 1))
+    _check_step(symbols, indexes)
+    tables = steps[0][2]
+    numbers = np.arange(len(steps), dtype=np.uint32).repeat([step[0].size for step in steps])
+    # Up to 16 bits are sorted by counting.
+    keys = (numbers * SCALE_COUNT + indexes).astype(np.min_scalar_type(len(steps) * SCALE_COUNT))
+    order = np.argsort(keys, kind="stable")
+    symbols, indexes = symbols[order], indexes[order]
+    entries, escapes = _to_entries(symbols, indexes, tables)
+    escapes_of = np.split(escapes, np.searchsorted(numbers[escapes], np.arange(1, len(steps))))
+    step_before = len(steps)
+    for key, start, stop in reversed(list(_groups(keys))):
+        step, index = divmod(key, SCALE_COUNT)
+        if step != step_before:
+            _push_escapes(coder, symbols, indexes, escapes_of[step], tables)
+            step_before = step
+        coder.encode_reverse(entries[start:stop], tables.models[index])
+
+
+def _push_escapes(
+    coder: Any,
+    symbols: Symbols,
+    indexes: Indexes,
+    escapes: npt.NDArray[np.intp],
+    tables: ScaleTables,
+) -> None:
     if escapes.size:
-        classes, tails = _escape_code(symbols[escapes], tables.radii[sorted_indexes[escapes]])
+        classes, tails = _escape_code(symbols[escapes], tables.radii[indexes[escapes]])
         coder.encode_reverse(tails, Uniform(), 2 << classes)
         coder.encode_reverse(classes, Uniform(ESCAPE_CLASSES))
-    for index, start, stop in reversed(list(_groups(indexes))):
-        coder.encode_reverse(entries[start:stop], tables.models[index])
 
 
 def _to_entries(
@@ -193,28 +228,36 @@ def _escape_code(symbols: Symbols, radii: Symbols) -> tuple[Symbols, Symbols]:
     return classes, tails
 
 
-def _groups(indexes: Indexes) -> Iterator[tuple[int, int, int]]:
-    """(index, start, stop) of each index that occurs, in the order of the sorted symbols."""
-    counts = np.bincount(indexes)
+def _groups(keys: npt.NDArray[np.unsignedinteger[Any]]) -> Iterator[tuple[int, int, int]]:
+    """(key, start, stop) of each that occurs, in the order of what is sorted by them."""
+    counts = np.bincount(keys)
     there = counts.nonzero()[0]
     stops = counts[there].cumsum()
     yield from zip(there.tolist(), (stops - counts[there]).tolist(), stops.tolist(), strict=True)
 
 
 def _check_step(symbols: Symbols, indexes: Indexes) -> None:
-    _check_indexes(indexes)
-    if symbols.dtype != np.int32 or symbols.shape != indexes.shape:
-        raise ValueError(
-            f"symbols must be int32 {indexes.shape}, got {symbols.dtype} {symbols.shape}"
-        )
+    _check_types(symbols, indexes)
+    _check_range(indexes)
     if symbols.size and max(-int(symbols.min()), int(symbols.max())) > MAX_SYMBOL:
         raise ValueError(
             f"symbols must be in -{MAX_SYMBOL}..{MAX_SYMBOL}, got {symbols.min()}..{symbols.max()}"
         )
 
 
+def _check_types(symbols: Symbols, indexes: Indexes) -> None:
+    _check_indexes(indexes)
+    if symbols.dtype != np.int32 or symbols.shape != indexes.shape:
+        raise ValueError(
+            f"symbols must be int32 {indexes.shape}, got {symbols.dtype} {symbols.shape}"
+        )
+
+
 def _check_indexes(indexes: Indexes) -> None:
     if indexes.dtype != np.uint8 or indexes.ndim != 1:
         raise ValueError(f"indexes must be uint8 [n], got {indexes.dtype} {indexes.shape}")
+
+
+def _check_range(indexes: Indexes) -> None:
     if indexes.size and indexes.max() >= SCALE_COUNT:
         raise ValueError(f"indexes must be in 0..{SCALE_COUNT - 1}, got {indexes.max()}")
