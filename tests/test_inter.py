@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from tests.tiny import save_tiny, save_tiny_inter, tiny_inter_model, tiny_model
-from wavenetmv import frame_coders, inter_codec
+from wavenetmv import inter_codec, looks
 from wavenetmv.bitstream import PacketKind
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CheckpointError, CorruptStream, UsageFault
@@ -85,7 +85,7 @@ def test_decoder_follows_encoder(codec, frames):
 
 @pytest.mark.parametrize("gop", [1, 3, 32])
 def test_frames_with_quality_maps(codec, frames, gop, monkeypatch):
-    monkeypatch.setattr(frame_coders, "_LOOK_EVERY", 2)
+    monkeypatch.setattr(looks, "_EVERY", 2)
     asked = []
 
     def focus(y_hat):

@@ -28,10 +28,12 @@ ALLOWED: dict[str, set[str] | None] = {
     "codec": {"models", "bitstream", "types", "errors", "frame_codec", "inter_codec"},
     "frame_coders": {
         *("models", "bitstream", "types", "errors", "frame_codec", "inter_codec"),
-        *("metrics", "quality_hold"),
+        *("metrics", "quality_hold", "looks"),
     },
+    "looks": {"models", "types", "frame_codec"},
     "video_codec": {
         *("models", "bitstream", "types", "errors", "frame_codec", "codec", "frame_coders"),
+        "looks",
     },
     "quality_hold": {"types"},
     "video": {"errors", "types", "bitstream", "io", "codec", "video_codec", "frame_coders"},
@@ -72,6 +74,7 @@ FOREIGN = {
             "inter_codec",
             "motion_estimation",
             "frame_coders",
+            "looks",
             "video_codec",
             "analysis",
             "focus",

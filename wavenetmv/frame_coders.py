@@ -18,8 +18,9 @@ from torch import Tensor
 
 from wavenetmv.bitstream import CodedFrame, PacketKind
 from wavenetmv.errors import CheckpointError, CorruptStream
-from wavenetmv.frame_codec import Focus, FrameCodec, Latents, Look
+from wavenetmv.frame_codec import FrameCodec, Latents
 from wavenetmv.inter_codec import InterFrameCodec, Past
+from wavenetmv.looks import Looks
 from wavenetmv.metrics import psnr
 from wavenetmv.quality_hold import QualityHold
 from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE, Profile
@@ -28,7 +29,6 @@ from wavenetmv.types import LAMBDA_INDEX_MAX, LAMBDA_STEPS_PER_OCTAVE, Profile
 # quality; what machines saw of an intra frame, they find again in the frames after it.
 _MOST_INTRA_BONUS = 0.3
 _MOST_INTRA_BONUS_FOR_MACHINES = 1.9
-_LOOK_EVERY = 4  # frames: a look takes as long as one, half as many cost bits (decisions/0028)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -91,31 +91,6 @@ class FrameCoder(Protocol):
         """
 
 
-class Looks:
-    """At the frames of a video: at every so many, the others keep what was seen then."""
-
-    def __init__(self, frames: FrameCodec, focus: Focus) -> None:
-        self._frames, self._focus = frames, focus
-        self._count = 0
-        self._seen: Look | None = None
-
-    def begin(self) -> None:
-        """Every frame begins with it."""
-        if self._count % _LOOK_EVERY == 0:
-            self._seen = None
-        self._count += 1
-
-    def __call__(self, y_hat: Tensor) -> Look:
-        """As `frame_codec.Focus`."""
-        if self._seen is None:
-            self._seen = self._focus(y_hat)
-        return self._seen
-
-    def at(self, pixels: Pixels) -> Look:
-        """By the frame's pixels uint8 [H, W, 3], where there are no latents of these."""
-        return self._frames.look(pixels, self) if self._seen is None else self._seen
-
-
 class IntraCoder:
     """Every frame alone, as pictures are coded, at one lambda.
 
@@ -140,8 +115,9 @@ class IntraCoder:
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
         if self._looks:
-            self._looks.begin()
-        coded = self._frames.encode(pixels, self._lambda_index, self._looks)
+            self._looks.begin(pixels)
+        focus = self._looks.at_latents if self._looks else None
+        coded = self._frames.encode(pixels, self._lambda_index, focus)
         return CodedFrame(PacketKind.INTRA, time, coded.lambda_index, coded.payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
@@ -189,17 +165,18 @@ class GroupCoder:
 
     def encode(self, pixels: Pixels, time: int) -> CodedFrame:
         if self._looks:
-            self._looks.begin()
+            self._looks.begin(pixels)
         if self._past is not None and self._since_intra != self._gop:
             index = self._hold.index
-            look = self._looks.at(pixels) if self._looks else None
+            look = self._looks.at_pixels() if self._looks else None
             found = self._inter.encode(pixels, self._past, index, look, self._hold.finer)
             if found is not None:
                 payload, self._past = found
                 self._since_intra += 1
                 self._hold.saw(psnr(pixels, self._past.pixels))
                 return CodedFrame(PacketKind.INTER, time, index, payload)
-        coded = self._frames.encode(pixels, self._intra_index, self._looks)
+        focus = self._looks.anew if self._looks else None
+        coded = self._frames.encode(pixels, self._intra_index, focus)
         self._past = self._past_of(coded.latents, coded.lambda_index)
         self._since_intra, self._hold = 1, self._new_hold()
         return CodedFrame(PacketKind.INTRA, time, coded.lambda_index, coded.payload)

@@ -18,9 +18,9 @@ from wavenetmv.frame_coders import (
     FrameCoder,
     GroupCoder,
     IntraCoder,
-    Looks,
     intra_bonus,
 )
+from wavenetmv.looks import Looks
 from wavenetmv.models.registry import WeightsInfo
 from wavenetmv.types import GOP_DEFAULT, LAMBDA_DEFAULT, Profile, VideoFrame, VideoInfo
 
