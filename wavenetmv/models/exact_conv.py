@@ -38,10 +38,9 @@ class ExactConv2d(nn.Module):
         self.weight: Tensor
         self.bias: Tensor
         self.rescale: Tensor
-        # For 1x1 kernels the float convolution is as fast.
         self._byte_matmul = (
             ByteConv2d(weight, bias)
-            if bytes_in and self.padding and ByteConv2d.is_faster() and ByteConv2d.is_exact()
+            if bytes_in and ByteConv2d.is_faster() and ByteConv2d.is_exact()
             else None
         )
 
@@ -77,6 +76,10 @@ class ByteConv2d:
     def __call__(self, x: Tensor) -> Tensor:
         """x [B, C_in, H, W], integers 0..255 -> float32 [B, C_out, H, W], channels last."""
         B, C, H, W = x.shape
+        if self.kernel == 1:
+            flat = (x.permute(0, 2, 3, 1) - 128).to(torch.int8).reshape(-1, C)
+            sums = torch._int_mm(flat, self.matrix).add_(self.bias)
+            return sums.float().view(B, H, W, -1).permute(0, 3, 1, 2)
         k, pad = self.kernel, self.kernel // 2
         padded = torch.full((B, H + 2 * pad, W + 2 * pad, C), -128, dtype=torch.int8)
         padded[:, pad : pad + H, pad : pad + W] = x.permute(0, 2, 3, 1) - 128
