@@ -43,7 +43,7 @@ def test_exact_convolution_equals_float64(channels, kernel, hidden, layout):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 2), (33, 20)])
-@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
 def test_products_of_bytes_give_the_same_sums(size, kernel, monkeypatch):
     if not ByteConv2d.is_exact():
         pytest.skip("this build of torch has no exact product of bytes")
