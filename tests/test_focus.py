@@ -197,12 +197,14 @@ def test_several_trials_keep_what_the_head_answers(weights, codec, tmp_path):
 
     def focus(y_hat):
         look = focus_of(analyzer, None, trials=5)(y_hat)
-        search = look.search
-        return replace(
-            look, search=lambda index, attempts, **options: search(
+
+        def search_of(*frame):
+            search = look.search_of(*frame)
+            return lambda index, attempts, **options: search(
                 index, lambda *levels: counted(*levels, attempts), **options
             )
-        )  # fmt: skip
+
+        return replace(look, search_of=search_of)
 
     data = codec.encode(Picture(PIXELS), 512.0, focus=focus)
     assert len(set(asked)) == len(asked) == 5

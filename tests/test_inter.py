@@ -108,6 +108,40 @@ def test_frames_with_quality_maps(codec, frames, gop, monkeypatch):
         VideoDecoder(codec, even_header, header.video).read(coded[0])
 
 
+def test_the_best_attempt_at_each_frame_is_what_is_coded(codec, frames):
+    """A search that takes the second of two, with less lambda and another map."""
+    other = np.array([[2, 0, 1], [0, 3, 2]], np.uint8)
+    searches, bits = [], []
+
+    def search_of(y_hat, drops, of_pixels):
+        def search(index, attempts):
+            first, second = attempts(index, drops), attempts(index - 40, other)
+            bits.append([float(each.cell_bits().sum()) for each in (first, second)])
+            assert first.y_hat().shape == second.y_hat().shape == y_hat.shape
+            assert not torch.equal(first.y_hat(), second.y_hat())
+            return second
+
+        searches.append((tuple(y_hat.shape), of_pixels))
+        return search
+
+    look = Look(np.ones((2, 3), np.uint8), search_of=search_of)
+    header, coded = encode(codec, frames, gop=4, focus=lambda profile: lambda y_hat: look)
+    assert kinds(coded) == "IPPPI"
+    # Inter frames are judged by their pixels.
+    assert searches == [((1, 16, 8, 12), kind == "P") for kind in kinds(coded)]
+    _, once = encode(codec, frames, gop=4, focus=lambda profile: lambda y_hat: Look(look.drops))
+    for frame, first, (of_first, of_second) in zip(coded, once, bits, strict=True):
+        assert frame.lambda_index == first.lambda_index - 40
+        assert of_second < of_first
+        # All but the maps and, in inter frames, motion and skipped blocks.
+        assert of_second < 8 * len(frame.payload.coded)
+    decoder = VideoDecoder(codec, header, header.video)
+    shown = [decoder.read(frame) for frame in coded]
+    assert [frame.latents is None for frame in shown] == [kind == "P" for kind in kinds(coded)]
+    intra = shown[0].latents
+    assert np.array_equal(intra.drops, other)
+
+
 def test_blocks_that_networks_spoil_show_the_prediction(codec, frames, monkeypatch):
     """Nothing moves: a picture that is well coded stays what it is, however bad the networks."""
     still = [frames[0]] * 4

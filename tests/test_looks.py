@@ -16,11 +16,11 @@ HEIGHT, WIDTH = 500, 740  # 8 x 12 cells of 64 x 64
 class Frames:
     """Latents that are the mean of 16 x 16 pixels each, sides padded to whole cells."""
 
-    def look(self, pixels, focus):
+    def seen(self, pixels):
         height, width = pixels.shape[:2]
         padded = np.pad(pixels, ((0, -height % 64), (0, -width % 64), (0, 0)), "edge")
         means = padded.reshape(padded.shape[0] // 16, 16, -1, 16, 3).mean((1, 3, 4))
-        return focus(torch.from_numpy(means)[None, None])
+        return torch.from_numpy(means)[None, None]
 
 
 class Focus:
@@ -84,7 +84,7 @@ def test_only_what_changed_is_looked_at(looks, focus):
     assert (found.leniency.numpy()[::4, ::4] == np.where(there, 2, 1)).all()
     assert found.leniency.shape == (32, 48)
     # As much as a look at the whole would have said.
-    whole = Frames().look(changed, Focus())
+    whole = Focus()(Frames().seen(changed))
     assert np.array_equal(found.drops, whole.drops)
     assert found.drops[3, 1] != first.drops[3, 1]
     # It is known now.

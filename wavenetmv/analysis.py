@@ -104,13 +104,16 @@ class Analyzer:
             except WmvError as error:
                 yield error
 
-    def encoding_head(self) -> Head | None:
+    def encoding_head(self, of_pixels: bool = False) -> Head | None:
         """Of the streams that the codec writes; None if there is none.
+
+        of_pixels  the one for frames that are seen by their decoded pixels, or if there is no
+                   other, the same
 
         Raises CheckpointError if the weights are missing or its file is damaged.
         """
         among = [self._own] if self._own else list_heads()
-        info = fitting_head(among, self.task, self._codec.weights.stream_hash)
+        info = fitting_head(among, self.task, self._codec.weights.stream_hash, of_pixels)
         return self._load(info) if info else None
 
     def _fitting(self, weights_hash: bytes, decoded: bool) -> HeadInfo:

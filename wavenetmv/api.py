@@ -19,6 +19,7 @@ from wavenetmv.bitstream import StreamInfo, inspect
 from wavenetmv.errors import UsageFault
 from wavenetmv.types import (
     LAMBDA_DEFAULT,
+    VIDEO_TRIALS_DEFAULT,
     Classification,
     Detection,
     Finding,
@@ -180,6 +181,7 @@ class Codec:
         profile: ProfileName | None = None,
         *,
         focus: bool | None = None,
+        trials: int = VIDEO_TRIALS_DEFAULT,
         gop: int | None = None,
         audio: bool = True,
         rate: Fraction | None = None,
@@ -189,6 +191,7 @@ class Codec:
 
         source  a file, a folder of pictures, "frame_%05d.png", or an open file or pipe
         focus   as for `encode`; the head looks at every fourth frame
+        trials  as for `encode`, of each frame: several take several times as long
         target  a file, "-" for standard output; `force` replaces what is there
         gop     frames from one intra frame to the next, at most; None: 32, or 1 where there are
                 no weights of inter frames, and 1: all are intra frames
@@ -200,7 +203,7 @@ class Codec:
         """
 
         def focus_for(found: Profile) -> Focus | None:
-            return self.focus(found, focus, trials=1)
+            return self.focus(found, focus, trials)
 
         return video.encode_video(
             self.engine(), source, target, lmbda=lmbda, profile=profile_of(profile), gop=gop,

@@ -307,14 +307,17 @@ class _Once:
     def __call__(self, y_hat: Tensor) -> Look:
         if self._found is None:
             self._found = self._focus(y_hat)
-        return replace(self._found, search=None)
+        return replace(self._found, search_of=None)
 
     def searching(self, spare_bits: float) -> Focus | None:
         """The same with its search, if it has one, for files that may take so many bits more."""
         found = self._found
-        if found is None or found.search is None:
+        if found is None or found.search_of is None:
             return None
-        limited = replace(found, search=partial(found.search, spare_bits=spare_bits))
+        search_of = found.search_of
+        limited = replace(
+            found, search_of=lambda *frame: partial(search_of(*frame), spare_bits=spare_bits)
+        )
         return lambda y_hat: limited
 
 

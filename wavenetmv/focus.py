@@ -7,6 +7,7 @@ what the head answers then
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -40,10 +41,14 @@ _LENIENCY, _LENIENCY_PER_SENSITIVITY, _LENIENCY_PER_DROP = -1.0, 1.5, 2.5
 @dataclass(frozen=True)
 class ObjectFocus:
     """Full lambda where `head` is sensitive, up to 2.5 octaves and more zeros elsewhere; where
-    there may be several `trials`, what they find to be better."""
+    there may be several `trials`, what they find to be better.
+
+    of_pixels  gives the head for frames whose pixels heads will see; None: it is `head`
+    """
 
     head: DetectionHead
     trials: int = TRIALS_DEFAULT
+    of_pixels: Callable[[], DetectionHead] | None = None
 
     def __call__(self, y_hat: Tensor) -> Look:
         """As `frame_codec.Focus`."""
@@ -53,11 +58,13 @@ class ObjectFocus:
         drops = wanted.round().clamp(0, _MOST).numpy().astype(np.uint8)
         leniency = _LENIENCY + _LENIENCY_PER_SENSITIVITY * (_FULL_FROM - cost)
         leniency -= _LENIENCY_PER_DROP * per_latent(drops) / 2
-        search = None if self.trials == 1 else self._search(y_hat, drops)
-        return Look(drops, leniency.exp2().to(y_hat.device), search)
+        search_of = None if self.trials == 1 else self._search
+        return Look(drops, leniency.exp2().to(y_hat.device), search_of)
 
-    def _search(self, y_hat: Tensor, drops: QualityMap) -> QualitySearch:
-        answers = Answers(self.head, y_hat)
+    def _search(self, y_hat: Tensor, drops: QualityMap, of_pixels: bool) -> QualitySearch:
+        """As `frame_codec.SearchOf`."""
+        head = self.of_pixels() if of_pixels and self.of_pixels else self.head
+        answers = Answers(head, y_hat)
         pixels = LATENT_STRIDE**2 * y_hat.shape[2] * y_hat.shape[3]
         return QualitySearch(
             drops, lambda attempt: answers.errors(attempt.y_hat()), pixels, self.trials
@@ -96,7 +103,11 @@ def _focus_of(
         return None
     head = analyzer.encoding_head()
     if head is not None:
-        return ObjectFocus(cast(DetectionHead, head), trials)
+        return ObjectFocus(
+            cast(DetectionHead, head),
+            trials,
+            lambda: cast(DetectionHead, analyzer.encoding_head(of_pixels=True)),
+        )
     if wanted:
         raise UsageFault(f"weights {analyzer.codec.weights.name} have no head to focus with")
     return None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -81,13 +81,7 @@ class Attempt:
 
     def cell_bits(self) -> npt.NDArray[np.float32]:
         """The bits of z and y in each cell of a quality map, [h / DROP_CELL, w / DROP_CELL]."""
-        rows, columns = (side // DROP_CELL for side in self.latents.integers.shape[2:])
-        z, *quarters = self.coded
-        # z has one position in each cell, and each step of y knows a quarter of all.
-        cells: npt.NDArray[np.float32] = symbol_bits(*z).reshape(-1, rows, columns).sum(0)
-        for step in quarters:
-            cells += symbol_bits(*step).reshape(-1, rows, 2, columns, 2).sum((0, 2, 4))
-        return cells
+        return bits_of_cells(self.coded, *self.latents.integers.shape[2:])
 
     def encoded(self) -> Encoded:
         tables, drops = self.frames.tables, self.latents.drops
@@ -97,31 +91,51 @@ class Attempt:
         return Encoded(self.lambda_index, payload, self.latents)
 
 
-# A lambda's index and a quality map -> the frame, coded so.
-Attempts = Callable[[int, QualityMap], Attempt]
+class Codable(Protocol):
+    """What a search needs to know of an attempt."""
+
+    def y_hat(self) -> Tensor:
+        """[1, M, h, w], as heads will see it."""
+
+    def cell_bits(self) -> npt.NDArray[np.float32]:
+        """The bits of its latents in each cell of a quality map."""
+
+
+Coded = TypeVar("Coded", bound=Codable)
 
 
 class Search(Protocol):
-    def __call__(self, lambda_index: int, attempts: Attempts, spare_bits: float = ...) -> Attempt:
-        """The best of `attempts` around a lambda's index.
+    def __call__(
+        self,
+        lambda_index: int,
+        attempts: Callable[[int, QualityMap], Coded],
+        spare_bits: float = ...,
+    ) -> Coded:
+        """The best of `attempts`, which code a frame by a lambda's index and a quality map.
 
         The first is what the look said.  With `spare_bits` it is the best of those that take at
         most so many bits more than that.
         """
 
 
+# y_hat [1, M, h, w] of a frame as heads see it if nothing is lost; what a look said of it; whether
+# heads will see its pixels, as those of inter frames, or its own latents -> how to find the best
+# of several attempts.
+SearchOf = Callable[[Tensor, QualityMap, bool], Search]
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
     """Where less than a frame's lambda will do.
 
-    drops     its quality map, which the stream holds
-    leniency  what the encoder's rounding adds to it, `Quantise`; None: nothing
-    search    finds the best of several attempts; None: there is one, with `drops`
+    drops      its quality map, which the stream holds
+    leniency   what the encoder's rounding adds to it, `Quantise`; None: nothing
+    search_of  makes a search for better ones; None: `drops` it is
     """
 
     drops: QualityMap
     leniency: Tensor | None = None
-    search: Search | None = None
+    search_of: SearchOf | None = None
 
 
 # y_hat [1, M, h, w] of a picture, not rounded -> what an encoder should know of it.
@@ -164,14 +178,15 @@ class FrameCodec:
         height, width = pixels.shape[:2]
         with enough_memory(height, width):
             latents = self.model.latents(shared_tensor(pixels))
-            look = None if focus is None else self._look(latents, focus)
-            drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
-            attempts = partial(self._attempt, latents, leniency)
-            if look is None or look.search is None:
-                best = attempts(lambda_index, drops)
-            else:
-                best = look.search(lambda_index, attempts)
-        return best.encoded()
+            if focus is None:
+                return self._attempt(latents, None, lambda_index, None).encoded()
+            seen = self._unrounded(latents)
+            look = focus(seen)
+            attempts = partial(self._attempt, latents, look.leniency)
+            if look.search_of is None:
+                return attempts(lambda_index, look.drops).encoded()
+            search = look.search_of(seen, look.drops, False)
+            return search(lambda_index, attempts).encoded()
 
     def _attempt(
         self,
@@ -188,14 +203,13 @@ class FrameCodec:
         coded = [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
         return Attempt(self, lambda_index, Latents(integers, drops), coded)
 
-    def look(self, pixels: npt.NDArray[np.uint8], focus: Focus) -> Look:
-        """What `encode` would find out."""
+    def seen(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
+        """pixels uint8 [H, W, 3] -> y_hat [1, M, h, w] as heads see it if nothing is lost."""
         with enough_memory(pixels.shape[0], pixels.shape[1]):
-            return self._look(self.model.latents(shared_tensor(pixels)), focus)
+            return self._unrounded(self.model.latents(shared_tensor(pixels)))
 
-    def _look(self, latents: Tensor, focus: Focus) -> Look:
-        """At latents without gain: heads see them at the highest lambda."""
-        return focus(self.model.unrounded(latents, LAMBDA_INDEX_MAX, self.block))
+    def _unrounded(self, latents: Tensor) -> Tensor:
+        return self.model.unrounded(latents, LAMBDA_INDEX_MAX, self.block)
 
     def decode_latents(
         self,
@@ -248,6 +262,17 @@ class FrameCodec:
             pixels = model.synthesise(y_hat, level, height, width, self.block)
         shown: npt.NDArray[np.uint8] = pixels.numpy()
         return shown
+
+
+def bits_of_cells(coded: Sequence[Step], h: int, w: int) -> npt.NDArray[np.float32]:
+    """Of z and the four steps of y [h, w], in each cell of a quality map."""
+    rows, columns = h // DROP_CELL, w // DROP_CELL
+    z, *quarters = coded
+    # z has one position in each cell, and each step of y knows a quarter of all.
+    cells: npt.NDArray[np.float32] = symbol_bits(*z).reshape(-1, rows, columns).sum(0)
+    for step in quarters:
+        cells += symbol_bits(*step).reshape(-1, rows, 2, columns, 2).sum((0, 2, 4))
+    return cells
 
 
 class Dequantise:

@@ -169,12 +169,14 @@ class GroupCoder:
         if self._past is not None and self._since_intra != self._gop:
             index = self._hold.index
             look = self._looks.at_pixels() if self._looks else None
-            found = self._inter.encode(pixels, self._past, index, look, self._hold.finer)
+            found = self._inter.encode(
+                pixels, self._past, index, look, self._hold.finer, self._frames.seen
+            )
             if found is not None:
-                payload, self._past = found
+                self._past = found.past
                 self._since_intra += 1
                 self._hold.saw(psnr(pixels, self._past.pixels))
-                return CodedFrame(PacketKind.INTER, time, index, payload)
+                return CodedFrame(PacketKind.INTER, time, found.lambda_index, found.payload)
         focus = self._looks.anew if self._looks else None
         coded = self._frames.encode(pixels, self._intra_index, focus)
         self._past = self._past_of(coded.latents, coded.lambda_index)

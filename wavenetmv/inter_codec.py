@@ -1,7 +1,7 @@
 """One inter frame, pixels to payload and back, given the frame before.
 
-pixels, Past -> motion -> prediction -> analyse -> latents.walk(Quantise)
-             -> synthesise -> skips -> ANS -> FramePayload
+pixels, Past -> motion -> prediction -> latents -> InterAttempt: latents.walk(Quantise)
+             -> synthesise -> skips; the best one -> ANS -> FramePayload
 FramePayload, Past -> quality map -> motion -> skips -> prediction -> latents.walk(Dequantise)
                    -> synthesise -> pixels
 
@@ -11,7 +11,9 @@ skipped blocks, of the latents.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,7 @@ from wavenetmv.bitstream import (
     QualityMap,
     ScaleTables,
     SkipMap,
+    Step,
     SymbolDecoder,
     decode_quality_map,
     decode_skips,
@@ -32,7 +35,14 @@ from wavenetmv.bitstream import (
     encode_steps,
     symbols_crc,
 )
-from wavenetmv.frame_codec import Dequantise, Latents, Look, enough_memory, shared_tensor
+from wavenetmv.frame_codec import (
+    Dequantise,
+    Latents,
+    Look,
+    bits_of_cells,
+    enough_memory,
+    shared_tensor,
+)
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.dead_zone import dead_zone_of, rescaled
 from wavenetmv.models.inter_inference import InterInferenceModel, Prediction, Reference
@@ -68,6 +78,73 @@ class Past:
     def pixels(self) -> Pixels:
         pixels: Pixels = self.reference.pixels.numpy()
         return pixels
+
+
+# What heads see of pixels uint8 [H, W, 3]: y_hat [1, M, h, w] of the picture weights.
+SeenAs = Callable[[Pixels], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedInter:
+    """A coded inter frame: the lambda that its packet must name, what is sent, and the next
+    frame's past."""
+
+    lambda_index: int
+    payload: FramePayload
+    past: Past
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """What is known of a frame before its latents are rounded; `seen` by the entropy model."""
+
+    past: Past
+    x: Tensor
+    motion: Tensor
+    prediction: Prediction
+    seen: Tensor
+    y: Tensor
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class InterAttempt:
+    """An inter frame as it would be coded, a `frame_codec.Codable`.
+
+    coded  symbols and indexes of z, and of the four steps of y
+    shown  the decoded frame, uint8 [H, W, 3]
+    """
+
+    codec: InterFrameCodec
+    start: _Start
+    lambda_index: int
+    drops: QualityMap | None
+    integers: Tensor
+    coded: Sequence[Step]
+    skips: SkipMap
+    shown: Tensor
+    seen_as: SeenAs | None
+
+    def y_hat(self) -> Tensor:
+        assert self.seen_as is not None
+        return self.seen_as(self.shown.numpy())
+
+    def cell_bits(self) -> npt.NDArray[np.float32]:
+        return bits_of_cells(self.coded, *self.integers.shape[2:])
+
+    def encoded(self) -> EncodedInter:
+        tables, past = self.codec.tables, self.start.past
+        h, w = self.integers.shape[2:]
+        field = MotionField(h, w, past.activity)
+        drops = self.drops
+        steps = [] if drops is None else encode_quality_map(drops, tables, past.drops)
+        steps += field.encode(self.start.motion[0].cpu().numpy(), self.codec.motion_tables)
+        steps += encode_skips(self.skips, past.skips, self.codec.skip_tables)
+        steps += self.coded
+        payload = FramePayload(symbols_crc(step[0] for step in steps), encode_steps(steps))
+        reference = Reference(self.shown, self.integers, intra=False)
+        reached = Past(reference, field.activity, self.skips, drops)
+        return EncodedInter(self.lambda_index, payload, reached)
 
 
 @dataclass(frozen=True)
@@ -118,42 +195,65 @@ class InterFrameCodec:
         lambda_index: int,
         look: Look | None = None,
         finer: float = 0.0,
-    ) -> tuple[FramePayload, Past] | None:
-        """pixels uint8 [H, W, 3], `lambda_index` in 0..320 -> payload and the next frame's past.
+        seen_as: SeenAs | None = None,
+    ) -> EncodedInter | None:
+        """pixels uint8 [H, W, 3], `lambda_index` in 0..320.
 
         `look` is for frames with quality maps, and `past` has one too then.  `finer`: rounding
-        values errors by so many octaves more than lambda says.  None if the frame before is of
-        no use for this one, as after a scene cut.
+        values errors by so many octaves more than lambda says.  `seen_as`: what heads see of
+        pixels, for a look that searches; its search may end at another lambda.  None if the frame
+        before is of no use for this one, as after a scene cut.
         """
-        height, width = pixels.shape[:2]
-        source = shared_tensor(pixels)
-        model = self.model
         drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
-        with enough_memory(height, width):
-            x, reference = model.padded(source), model.padded(past.reference.pixels)
-            motion = find_motion(x, reference, lambda_index, self.block, drops)
-            prediction = model.predict(reference, motion)
-            residual = model.residual(x, prediction)
-            if not model.helps(residual, prediction, lambda_index):
+        with enough_memory(pixels.shape[0], pixels.shape[1]):
+            start = self._start(pixels, past, lambda_index, drops)
+            if start is None:
                 return None
-            y, z = model.analyse(residual, prediction, lambda_index, self.block, drops)
-            dead_zone = rescaled(self.dead_zone, 2.0**-finer) if finer else self.dead_zone
-            quantise = Quantise(y, z, dead_zone, leniency)
-            seen = model.past(past.reference, motion)
-            size = (y.shape[2], y.shape[3])
-            integers = walk(model.entropy, size, lambda_index, quantise, self.block, seen)
-            x_hat = self._synthesise(integers, prediction, lambda_index, drops)
-            skips = model.choose_skips(x, prediction, x_hat, lambda_index, self.block)
-            decoded = model.shown(x_hat, prediction, skips, height, width)
-        field = MotionField(*size, past.activity)
-        steps = [] if drops is None else encode_quality_map(drops, self.tables, past.drops)
-        steps += field.encode(motion[0].cpu().numpy(), self.motion_tables)
+            attempts = partial(self._attempt, start, leniency, finer, seen_as)
+            if look is None or look.search_of is None or seen_as is None:
+                return attempts(lambda_index, drops).encoded()
+            search = look.search_of(seen_as(pixels), look.drops, True)
+            return search(lambda_index, attempts).encoded()
+
+    def _start(
+        self, pixels: Pixels, past: Past, lambda_index: int, drops: QualityMap | None
+    ) -> _Start | None:
+        """What attempts share; None as of `encode`."""
+        model = self.model
+        x, reference = model.padded(shared_tensor(pixels)), model.padded(past.reference.pixels)
+        motion = find_motion(x, reference, lambda_index, self.block, drops)
+        prediction = model.predict(reference, motion)
+        residual = model.residual(x, prediction)
+        if not model.helps(residual, prediction, lambda_index):
+            return None
+        y = model.latents(residual, prediction)
+        size = (pixels.shape[0], pixels.shape[1])
+        return _Start(past, x, motion, prediction, model.past(past.reference, motion), y, size)
+
+    def _attempt(
+        self,
+        start: _Start,
+        leniency: Tensor | None,
+        finer: float,
+        seen_as: SeenAs | None,
+        lambda_index: int,
+        drops: QualityMap | None,
+    ) -> InterAttempt:
+        """At one lambda and with one quality map; the others as for `encode`."""
+        model, prediction = self.model, start.prediction
+        y, z = model.quantisable(start.y, lambda_index, self.block, drops)
+        dead_zone = rescaled(self.dead_zone, 2.0**-finer) if finer else self.dead_zone
+        quantise = Quantise(y, z, dead_zone, leniency)
+        size = (y.shape[2], y.shape[3])
+        integers = walk(model.entropy, size, lambda_index, quantise, self.block, start.seen)
+        x_hat = self._synthesise(integers, prediction, lambda_index, drops)
+        skips = model.choose_skips(start.x, prediction, x_hat, lambda_index, self.block)
+        shown = model.shown(x_hat, prediction, skips, *start.size)
+        coded = [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
         skip_map = skips[0, 0].cpu().numpy()
-        steps += encode_skips(skip_map, past.skips, self.skip_tables)
-        steps += [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
-        payload = FramePayload(symbols_crc(step[0] for step in steps), encode_steps(steps))
-        reached = Past(Reference(decoded, integers, intra=False), field.activity, skip_map, drops)
-        return payload, reached
+        return InterAttempt(
+            self, start, lambda_index, drops, integers, coded, skip_map, shown, seen_as
+        )
 
     def decode(
         self, payload: FramePayload, past: Past, height: int, width: int, lambda_index: int

@@ -1,12 +1,14 @@
 """Looks at the frames of a video: at every so many, and there only where something has changed.
 
 pixels -> small picture -> cells that differ from when they were looked at -> the part of the frame
-round them -> FrameCodec.look -> pasted into what is known
+round them -> FrameCodec.seen -> Focus -> pasted into what is known
 
 A look takes as long as half a frame, and where nothing changes it finds what it found before.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +59,7 @@ class Looks:
     def at_pixels(self) -> Look:
         """For frames without latents that a head could see."""
         if self._known is None:
-            return self._frames.look(self._pixels, self.anew)
+            return self.anew(self._frames.seen(self._pixels))
         if self._age >= _EVERY:
             self._known, self._age = self._with_changes(self._known), 0
         return self._known
@@ -71,8 +73,8 @@ class Looks:
             return known
         changed, region = _around(cells, 0), _around(cells, _HALO)
         if cells[region].size > _MOST * cells.size:
-            return self._frames.look(self._pixels, self.anew)
-        look = self._frames.look(self._pixels[_scaled(region, _CELL)], self._focus)
+            return self.anew(self._frames.seen(self._pixels))
+        look = self._focus(self._frames.seen(self._pixels[_scaled(region, _CELL)]))
         rows, columns = _scaled(changed, _SMALL_CELL)
         self._seen[:, rows, columns] = now[:, rows, columns]
         return _pasted(look, region, known, changed)
@@ -107,8 +109,8 @@ def _pasted(look: Look, region: Region, known: Look, changed: Region) -> Look:
     drops = known.drops.copy()
     drops[changed] = look.drops[rows, columns]
     if known.leniency is None or look.leniency is None:
-        return Look(drops)
+        return replace(known, drops=drops, leniency=None)
     leniency = known.leniency.clone()
     of_cells = _scaled((rows, columns), DROP_CELL)
     leniency[_scaled(changed, DROP_CELL)] = look.leniency[of_cells]
-    return Look(drops, leniency)
+    return replace(known, drops=drops, leniency=leniency)

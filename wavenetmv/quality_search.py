@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wavenetmv.frame_codec import Attempt, Attempts
+from wavenetmv.frame_codec import Codable, Coded
 from wavenetmv.models.answers import Cells
 from wavenetmv.types import (
     DROP_MAX,
@@ -38,7 +38,7 @@ _VARIATIONS = 8  # drawn, before there seem to be no others
 
 # Half octaves of lambda above what was asked for, for each cell, int64 [H, W].
 Levels = npt.NDArray[np.int64]
-Judge = Callable[[Attempt], Cells]
+Judge = Callable[[Codable], Cells]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +78,17 @@ class QualitySearch:
     trials: int
 
     def __call__(
-        self, lambda_index: int, attempts: Attempts, spare_bits: float = math.inf
-    ) -> Attempt:
+        self,
+        lambda_index: int,
+        attempts: Callable[[int, npt.NDArray[np.uint8]], Coded],
+        spare_bits: float = math.inf,
+    ) -> Coded:
         """As `frame_codec.Search`, for a picture that is worth `lambda_index`."""
         worth = _worth(lambda_index) * math.sqrt(self.pixels / _USUAL_PIXELS)
         limited, most_bits = math.isfinite(spare_bits), math.inf
         worth *= _WHERE_IT_FITS if limited else 1.0
         tried: dict[bytes, _Tried] = {}
-        best: Attempt | None = None  # no other is kept: those of large pictures are large
+        best: Coded | None = None  # no other is kept: those of large pictures are large
         lowest = math.inf
         generator = np.random.default_rng(_SEED)
         while (levels := self._next(tried, lambda_index, worth, generator)) is not None:

@@ -26,6 +26,7 @@ DROP_MAX = 15
 DROP_CELL = 4
 
 TRIALS_DEFAULT = 6  # how often a picture with a focus is coded; the best is kept
+VIDEO_TRIALS_DEFAULT = 1  # the same of each frame of a video, which has to be fast
 GOP_DEFAULT = 32  # frames from one intra frame to the next, at most
 
 # The largest magnitude of a coded integer: 16 times it is exact in float32 (docs/FORMAT.md 8).

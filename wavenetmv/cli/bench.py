@@ -36,8 +36,8 @@ Codecs = Annotated[
     typer.Option(
         show_default="all", metavar="A,B,...",
         help="wmv, wmv-no-focus, wmv-human, jpeg, webp, jpeg2000, jpegxl, hevc, av1, avif, vvc,"
-        " vtm, bmshj2018, cheng2020; of video wmv, wmv-intra, wmv-human, wmv-human-intra, x264,"
-        " x265, svt-av1, vvc.",
+        " vtm, bmshj2018, cheng2020; of video wmv, wmv-trials, wmv-intra, wmv-human,"
+        " wmv-human-intra, x264, x265, svt-av1, vvc.",
     ),
 ]  # fmt: skip
 Metrics = Annotated[

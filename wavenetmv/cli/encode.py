@@ -49,8 +49,8 @@ Focus = Annotated[
 Trials = Annotated[
     int | None,
     typer.Option(
-        min=1, show_default="6 with a focus",
-        help="Code each picture so often at most, and keep what finds most for its bits.",
+        min=1, show_default="6 with a focus, videos 1",
+        help="Code each picture or frame so often at most, and keep what finds most for its bits.",
     ),
 ]  # fmt: skip
 Gop = Annotated[
@@ -126,6 +126,7 @@ def encode(
         None if rate.has_target else rate.lmbda,
         wanted,
         focus,
+        trials,
         gop,
         not no_audio,
         frame_rate,

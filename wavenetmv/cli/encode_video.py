@@ -28,6 +28,7 @@ class VideoJob:
     lmbda: float | None
     profile: Profile | None
     focus: bool | None
+    trials: int | None
     gop: int | None
     audio: bool
     rate: Fraction | None
@@ -35,10 +36,12 @@ class VideoJob:
     force: bool
 
     def __call__(self, item: Item, source: str | BinaryIO, frames: batch.Frames) -> dict[str, Any]:
+        from wavenetmv.types import VIDEO_TRIALS_DEFAULT
         from wavenetmv.video import encode_video
 
         if self.lmbda is None:
             raise UsageFault("--target-bpp and --target-size are for pictures, this is a video")
+        trials = VIDEO_TRIALS_DEFAULT if self.trials is None else self.trials
         batch.check_output(item, self.force)
         with batch.new_folder(item):
             summary = encode_video(
@@ -53,7 +56,7 @@ class VideoJob:
                 force=self.force,
                 max_pixels=self.max_pixels,
                 on_frame=frames,
-                focus=lambda profile: self.codec.focus(profile, self.focus, trials=1),
+                focus=lambda profile: self.codec.focus(profile, self.focus, trials),
             )
         width, height = summary.info.width, summary.info.height
         input_bytes, stream_bytes = size_of(item.source), summary.stream_bytes

@@ -16,7 +16,7 @@ from torch import Tensor
 from wavenetmv.models import skip
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.exact import as_context
-from wavenetmv.models.inference import Drops, Networks
+from wavenetmv.models.inference import Networks
 from wavenetmv.models.layout import planes_first, to_pixels
 from wavenetmv.models.motion import compensate, follow, price_of_a_bit, roughness
 from wavenetmv.types import index_to_lambda
@@ -101,17 +101,10 @@ class InterInferenceModel(Networks):
         return cost(residual) < _WORTHWHILE * cost(residual + prediction.packet)
 
     @torch.inference_mode()
-    def analyse(
-        self,
-        residual: Tensor,
-        prediction: Prediction,
-        lambda_index: int,
-        block: int = 0,
-        drops: Drops | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """-> y [1, M, h, w] times the gain, and z, float32; drops as for `quantisable`."""
-        y = self.g_a(self.cast(residual), prediction.seen).float()
-        return self.quantisable(y, lambda_index, block, drops)
+    def latents(self, residual: Tensor, prediction: Prediction) -> Tensor:
+        """-> y [1, M, h, w], float32, no gain."""
+        y: Tensor = self.g_a(self.cast(residual), prediction.seen).float()
+        return y
 
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, prediction: Prediction) -> Tensor:

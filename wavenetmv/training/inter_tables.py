@@ -125,7 +125,7 @@ class _Counts:
         self._count(self.motion, field.encode(motion[0].numpy(), self._tables))
         prediction = inter.predict(before, motion)
         residual = inter.residual(x, prediction)
-        y, z = inter.analyse(residual, prediction, lambda_index, block)
+        y, z = inter.quantisable(inter.latents(residual, prediction), lambda_index, block)
         quantise = Quantise(y, z, self._dead_zone)
         seen = inter.past(past.reference, motion)
         size = (y.shape[2], y.shape[3])

@@ -20,7 +20,8 @@ CODEC_NAMES = (
     "vvc", "vtm", "bmshj2018", "cheng2020",
 )  # fmt: skip
 VIDEO_CODEC_NAMES = (
-    "wmv", "wmv-intra", "wmv-human", "wmv-human-intra", "x264", "x265", "svt-av1", "vvc",
+    "wmv", "wmv-trials", "wmv-intra", "wmv-human", "wmv-human-intra", "x264", "x265", "svt-av1",
+    "vvc",
 )  # fmt: skip
 
 

@@ -13,15 +13,24 @@ from wavenetmv.bench.clips import RATE
 from wavenetmv.bench.codecs.base import Setting
 from wavenetmv.bench.codecs.wmv import WARM_UP, WmvCodec
 from wavenetmv.bitstream import VideoStreamWriter
+from wavenetmv.focus import focus_of
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.registry import WeightsInfo
-from wavenetmv.types import Detection, Profile, VideoFrame, VideoInfo
+from wavenetmv.types import (
+    TRIALS_DEFAULT,
+    VIDEO_TRIALS_DEFAULT,
+    Detection,
+    Profile,
+    VideoFrame,
+    VideoInfo,
+)
 from wavenetmv.video import DecodedVideo
 from wavenetmv.video_analysis import VideoAnalyzer, by_latents
 from wavenetmv.video_codec import VideoEncoder, choose_group
 
 _TITLES = {
     "wmv": "wmv",
+    "wmv-trials": f"wmv --trials {TRIALS_DEFAULT}",
     "wmv-intra": "wmv, all intra",
     "wmv-human": "wmv --for human",
     "wmv-human-intra": "wmv --for human, all intra",
@@ -31,8 +40,10 @@ _TITLES = {
 class WmvVideoCodec(WmvCodec):
     """`wmv encode --gop` at the anchor lambdas, on the processor.
 
-    name  one of those above: for whom, and whether every frame is alone; gop 1 has all alone.
-    Raises CheckpointError, and UsageFault for people and weights of pictures with one profile.
+    name  one of those above: for whom, how often frames are coded, and whether every frame is
+          alone; gop 1 has all alone.
+    Raises CheckpointError, and UsageFault for people and weights of pictures with one profile, and
+    for trials and weights without a head.
     """
 
     def __init__(
@@ -42,13 +53,17 @@ class WmvVideoCodec(WmvCodec):
         self.name = name
         self.title = _TITLES[name]
         self._gop = 1 if name.endswith("-intra") else gop
-        self.trials = 1  # frames are coded once
+        self.trials = TRIALS_DEFAULT if name == "wmv-trials" else VIDEO_TRIALS_DEFAULT
         if name.startswith("wmv-human"):
             self._codec.frames_for(Profile.HUMAN)
             self.profile = Profile.HUMAN
         else:
             # Every frame alone for whom groups are made, else they would be no match.
             self.profile, _ = choose_group(self._codec, None, None)
+        if self.trials > 1:
+            focus_of(
+                self._detection, self.profile, trials=self.trials
+            )  # now, not at the first clip
 
     @cached_property
     def inter_weights(self) -> WeightsInfo | None:

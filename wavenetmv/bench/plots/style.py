@@ -19,6 +19,7 @@ INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
 _KNOWN: tuple[tuple[str, str, str, str], ...] = (
     ("wmv-human-intra", "#c9b037", "#e8d579", "v"),
     ("wmv-no-focus", "#b5651d", "#d99a5b", "X"),
+    ("wmv-trials", "#7a2e00", "#ffb47a", "D"),
     ("wmv-human", "#a63603", "#e8793b", "^"),
     ("wmv-intra", "#f0a070", "#ffc79c", "p"),
     ("wmv", "#d55e00", "#ff8c42", "o"),
