@@ -64,7 +64,7 @@ def test_a_folder_of_pictures_is_a_clip_if_it_is_said_to_be(wmv, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--codecs", "jpeg"), 2, "unknown codec 'jpeg' for video; there are wmv, wmv-intra"),
+        (("--codecs", "jpeg"), 2, "unknown codec 'jpeg' for video; there are wmv, wmv-trials"),
         (("--published", "kodak"), 2, "for pictures, not for video"),
         (("--codecs", "x264", "--anchor", "x264,vvc"), 2, "the anchor vvc is not among"),
     ],

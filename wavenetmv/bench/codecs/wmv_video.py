@@ -61,9 +61,8 @@ class WmvVideoCodec(WmvCodec):
             # Every frame alone for whom groups are made, else they would be no match.
             self.profile, _ = choose_group(self._codec, None, None)
         if self.trials > 1:
-            focus_of(
-                self._detection, self.profile, trials=self.trials
-            )  # now, not at the first clip
+            # Raises, where there is no head, before the first clip.
+            focus_of(self._detection, self.profile, trials=self.trials)
 
     @cached_property
     def inter_weights(self) -> WeightsInfo | None:
