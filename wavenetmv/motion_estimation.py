@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from wavenetmv.bitstream.motion import bordered, coding_order, median, neighbours
+from wavenetmv.bitstream.coding_order import bordered, coding_order, median, neighbours
 from wavenetmv.models.block_sampling import BLOCK, EDGE, SUBPEL, quarter_planes
 from wavenetmv.models.inference import Drops, per_latent
 from wavenetmv.models.motion import luma, price_of_a_bit
@@ -58,13 +58,14 @@ def economise(
     given = np.asarray(torch.as_tensor(bit_price).cpu(), np.float32)
     prices = np.broadcast_to(given[:, None, None] if given.ndim == 1 else given, (B, h, w))
     errors = _Errors(current, reference)
-    field = bordered(h, w, B)
+    field = bordered(h, w, B, 2)
     vectors = field[..., 1:, 1:-1]
     vectors[:] = motion.cpu().numpy()
     batch, rows, columns = np.indices((B, h, w)).reshape(3, -1)
     found = errors(vectors[batch, :, rows, columns], batch, rows, columns).reshape(B, h, w)
-    for rows, columns in coding_order(h, w):
-        around = neighbours(field, rows, columns)
+    for places in coding_order(h, w):
+        rows, columns, _ = places
+        around = neighbours(field, places)
         expected = median(*around)
         own = vectors[..., rows, columns]
         candidates = np.stack((own, expected, *around, np.zeros_like(own)))  # [K, B, 2, n]

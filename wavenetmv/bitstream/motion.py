@@ -5,18 +5,23 @@ and above to the right; the difference is a symbol.  How large it will be shows 
 the neighbours surprised and disagree, and in what happened around this place in the frame
 before: eight levels of each select one of 64 tables.
 
-    i\\j  0 1 2 3 4        Positions are coded in steps of equal j + 2 i, so that all those
-     0   0 1 2 3 4        neighbours are known and a step's symbols are decoded together.
-     1   2 3 4 5 6
+The order is that of coding_order.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
+from wavenetmv.bitstream.coding_order import (
+    Bordered,
+    Places,
+    bordered,
+    coding_order,
+    everywhere,
+    median,
+    neighbours,
+)
 from wavenetmv.bitstream.entropy import Indexes, Step, SymbolDecoder, Symbols
 from wavenetmv.bitstream.neighbours import sum_around
 from wavenetmv.bitstream.tables import ScaleTables
@@ -27,9 +32,6 @@ _LEVELS = 8
 _UNKNOWN = _LEVELS - 1  # level of the past after an intra frame
 
 Vectors = npt.NDArray[np.int16]  # [2, h, w]
-# [..., 2, h + 1, w + 2]: vectors in a border of zeros above and at both sides.
-Bordered = npt.NDArray[np.int32]
-Places = npt.NDArray[np.intp]  # row or column numbers [n]
 Activity = npt.NDArray[np.int32]  # [h, w], |dy| + |dx| of the differences
 
 
@@ -41,7 +43,7 @@ class MotionField:
 
     def __init__(self, h: int, w: int, previous: Activity | None) -> None:
         self._h, self._w = h, w
-        self._vectors = bordered(h, w)
+        self._vectors = bordered(h, w, 2)
         self._activity = np.zeros((h + 1, w + 2), np.int32)
         self._past = _past_levels(previous, h, w)
 
@@ -56,26 +58,27 @@ class MotionField:
     def encode(self, vectors: Vectors, tables: ScaleTables) -> list[Step]:
         """The steps that code `vectors` [2, h, w]."""
         self._vectors[:, 1:, 1:-1] = vectors
-        everywhere = [axis.ravel() for axis in np.indices((self._h, self._w))]
+        places = everywhere(self._h, self._w)
         differences = np.empty((2, self._h, self._w), np.int32)
-        predicted = predict(self._vectors, *everywhere).reshape(differences.shape)
+        predicted = predict(self._vectors, places).reshape(differences.shape)
         np.subtract(vectors, predicted, out=differences)
         self._activity[1:, 1:-1] = np.abs(differences).sum(0)
-        indexes = self._indexes(*everywhere).reshape(self._h, self._w)
+        indexes = self._indexes(places).reshape(self._h, self._w)
         return [
             (differences[:, rows, columns].ravel(), np.tile(indexes[rows, columns], 2), tables)
-            for rows, columns in coding_order(self._h, self._w)
+            for rows, columns, _ in coding_order(self._h, self._w)
         ]
 
     def decode(self, decoder: SymbolDecoder, tables: ScaleTables) -> list[Symbols]:
         """Read the field; returns the symbols of each step. Raises CorruptStream."""
         steps = []
-        for rows, columns in coding_order(self._h, self._w):
-            indexes = self._indexes(rows, columns)
+        for places in coding_order(self._h, self._w):
+            rows, columns, _ = places
+            indexes = self._indexes(places)
             symbols = decoder.decode(np.tile(indexes, 2), tables)
             steps.append(symbols)
             differences = symbols.reshape(2, -1)
-            values = predict(self._vectors, rows, columns) + differences
+            values = predict(self._vectors, places) + differences
             if (largest := int(np.abs(values).max())) > MAX_VECTOR:
                 raise CorruptStream(
                     f"motion vector of {largest} quarters of a pixel; limit {MAX_VECTOR}"
@@ -84,8 +87,9 @@ class MotionField:
             self._activity[rows + 1, columns + 1] = np.abs(differences).sum(0)
         return steps
 
-    def _indexes(self, rows: Places, columns: Places) -> Indexes:
-        a, b, c = neighbours(self._vectors, rows, columns)
+    def _indexes(self, places: Places) -> Indexes:
+        a, b, c = neighbours(self._vectors, places)
+        rows, columns, _ = places
         spread = (np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)).sum(0)
         activity = self._activity
         surprise = (
@@ -95,44 +99,9 @@ class MotionField:
         return level * _LEVELS + self._past[rows, columns]
 
 
-def bordered(h: int, w: int, *leading: int) -> Bordered:
-    """An empty field for `neighbours`."""
-    return np.zeros((*leading, 2, h + 1, w + 2), np.int32)
-
-
-def neighbours(
-    field: Bordered, rows: Places, columns: Places
-) -> tuple[Bordered, Bordered, Bordered]:
-    """Vectors [..., 2, n] to the left, above and above to the right of n places.
-
-    Outside the field the others stand in; zero where there are none.
-    """
-    last = field.shape[-1] - 3
-    left, above = field[..., rows + 1, columns], field[..., rows, columns + 1]
-    above_right = np.where(columns == last, above, field[..., rows, columns + 2])
-    return (
-        np.where(columns == 0, above, left),
-        np.where(rows == 0, left, above),
-        np.where(rows == 0, left, above_right),
-    )
-
-
-def predict(field: Bordered, rows: Places, columns: Places) -> Bordered:
+def predict(field: Bordered, places: Places) -> Bordered:
     """What vectors [..., 2, n] are expected: the `median` of their neighbours."""
-    return median(*neighbours(field, rows, columns))
-
-
-def median(a: Bordered, b: Bordered, c: Bordered) -> Bordered:
-    """Of each component."""
-    return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
-
-
-def coding_order(h: int, w: int) -> Iterator[tuple[Places, Places]]:
-    """Rows and columns of all positions with equal j + 2 i, one step after the other."""
-    for step in range(w - 1 + 2 * (h - 1) + 1):
-        rows = np.arange(max(0, (step - w + 2) // 2), min(h - 1, step // 2) + 1)
-        if rows.size:  # of one column, every second step has none
-            yield rows, step - 2 * rows
+    return median(*neighbours(field, places))
 
 
 def _past_levels(previous: Activity | None, h: int, w: int) -> Indexes:

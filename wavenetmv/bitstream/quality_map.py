@@ -11,8 +11,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from wavenetmv.bitstream.coding_order import (
+    Places,
+    bordered,
+    coding_order,
+    median,
+    neighbours,
+)
 from wavenetmv.bitstream.entropy import Indexes, Step, SymbolDecoder, Symbols
-from wavenetmv.bitstream.motion import Places, coding_order, median, neighbours
 from wavenetmv.bitstream.tables import ScaleTables
 from wavenetmv.errors import CorruptStream
 from wavenetmv.types import DROP_MAX
@@ -32,11 +38,11 @@ def encode_quality_map(
     """The steps that code `drops`; `previous` is the frame before's, None in an intra frame."""
     coder = _Coder(drops.shape, previous)
     steps = []
-    for rows, columns in coding_order(*drops.shape):
-        expected, indexes = coder.expected(rows, columns)
-        own = drops[rows, columns].astype(np.int32)
+    for places in coding_order(*drops.shape):
+        expected, indexes = coder.expected(places)
+        own = drops[places.rows, places.columns].astype(np.int32)
         steps.append((own - expected, indexes, tables))
-        coder.put(rows, columns, own)
+        coder.put(places, own)
     return steps
 
 
@@ -49,13 +55,13 @@ def decode_quality_map(
     """The map of this shape, and the symbols of each step. Raises CorruptStream."""
     coder = _Coder(shape, previous)
     steps = []
-    for rows, columns in coding_order(*shape):
-        expected, indexes = coder.expected(rows, columns)
+    for places in coding_order(*shape):
+        expected, indexes = coder.expected(places)
         symbols = decoder.decode(indexes, tables)
         drops = expected + symbols
         if drops.min() < 0 or drops.max() > DROP_MAX:
             raise CorruptStream(f"quality map: a drop outside of 0..{DROP_MAX}")
-        coder.put(rows, columns, drops)
+        coder.put(places, drops)
         steps.append(symbols)
     return coder.drops, steps
 
@@ -63,8 +69,8 @@ def decode_quality_map(
 class _Coder:
     """A map while it is coded: in an intra frame drops, else what they change by."""
 
-    def __init__(self, shape: tuple[int, ...], previous: QualityMap | None) -> None:
-        self._field = np.zeros((shape[0] + 1, shape[1] + 2), np.int32)  # as `motion.bordered`
+    def __init__(self, shape: tuple[int, int], previous: QualityMap | None) -> None:
+        self._field = bordered(*shape)
         self._previous = None if previous is None else previous.astype(np.int32)
 
     @property
@@ -75,16 +81,17 @@ class _Coder:
         drops: QualityMap = found.astype(np.uint8)
         return drops
 
-    def expected(self, rows: Places, columns: Places) -> tuple[_Field, Indexes]:
+    def expected(self, places: Places) -> tuple[_Field, Indexes]:
         """What drops are predicted, and the tables of what they differ by."""
-        a, b, c = neighbours(self._field, rows, columns)
+        a, b, c = neighbours(self._field, places)
         if self._previous is not None:
             changes = np.abs(a) + np.abs(b) + np.abs(c)
-            return self._previous[rows, columns], _chosen(_LATER_INDEXES, changes)
+            return self._previous[places.rows, places.columns], _chosen(_LATER_INDEXES, changes)
         spread = np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)
         return median(a, b, c), _chosen(_INDEXES, spread)
 
-    def put(self, rows: Places, columns: Places, drops: _Field) -> None:
+    def put(self, places: Places, drops: _Field) -> None:
+        rows, columns, _ = places
         known = 0 if self._previous is None else self._previous[rows, columns]
         self._field[rows + 1, columns + 1] = drops - known
 
