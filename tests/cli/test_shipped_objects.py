@@ -101,6 +101,29 @@ def test_the_best_of_several_trials_finds_as_much_in_less(photographs, tmp_path)
     assert limited.stat().st_size == encoded["bytes"] <= sizes[1]
 
 
+def test_frames_of_a_video_can_be_coded_several_times(photographs, tmp_path):
+    """What is kept is another stream, in which as much is found."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    with Image.open(photographs / "astronaut.png") as image:
+        for number in range(3):
+            window = (2 * number, number, 2 * number + 448, number + 448)
+            image.convert("RGB").crop(window).save(folder / f"{number}.png")
+    streams = {}
+    for trials in (1, 3):
+        stream = tmp_path / f"{trials}.wmv"
+        run("encode", folder, "--video", "--lambda", 256, "--trials", trials, "-o", stream)
+        (analyzed,) = run("analyze", stream)
+        for frame in analyzed["frames"]:
+            assert "person" in {each["label"] for each in frame["detections"]}
+        (record,) = run("info", stream, "--verify")
+        assert record["frames"] == 3
+        streams[trials] = stream.read_bytes()
+    assert streams[1] != streams[3]
+    run("encode", folder, "--video", "-o", tmp_path / "default.wmv", "--lambda", 256)
+    assert (tmp_path / "default.wmv").read_bytes() == streams[1]
+
+
 def test_a_narrow_picture_with_a_quality_map(photographs, tmp_path):
     """One column of cells: such streams could not be read."""
     with Image.open(photographs / "astronaut.png") as image:

@@ -170,6 +170,7 @@ def test_options_of_the_other_kind(wmv, clip, stream, video, tmp_path):
     wmv("decode", video, "-o", tmp_path / "a.png").failed_with(2, "one file for many frames")
     wmv("encode", clip, "-f", "--fps", "25").failed_with(2, "a rate is for pictures")
     wmv("encode", clip, "--fps", "many").failed_with(2, "--fps takes a number")
+    wmv("encode", clip, "-f", "--trials", 2).failed_with(2, "trials are for a focus")
 
 
 def test_numbered_pictures(wmv, video, tmp_path):
