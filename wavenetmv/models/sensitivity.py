@@ -21,7 +21,7 @@ from wavenetmv.models.tiling import tiles
 
 _SEED = 1
 _BOX_WEIGHT = 0.3  # of a box's place and log size in strides, where a score counts 1
-# Larger pictures go in tiles: the gradients of a pass take 0.3 GB per megapixel.
+# Larger pictures go in tiles: the gradients of a pass take 0.4 GB per megapixel.
 _TILE, _HALO = 64, 8  # latents; multiples of 4, as what heads see has to be
 
 
