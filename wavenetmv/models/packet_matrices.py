@@ -133,9 +133,9 @@ def _blocks(map: Map, length: int, dtype: torch.dtype, device: torch.device) -> 
     size = _block_size(map)
     if length < 3 * size:
         all_of_it = slice(0, length)
-        return [Block(all_of_it, all_of_it, _whole(map, length).to(device, dtype))]
+        return [Block(all_of_it, all_of_it, _whole(map, length).to(dtype).to(device))]
     # Ends and middle are those of a short map.
-    short = _whole(map, 3 * size + length % size).to(device, dtype)
+    short = _whole(map, 3 * size + length % size).to(dtype).to(device)
     first = _cut(short, 0, 2 * size, 0, size)
     inner = _cut(short, 0, 3 * size, size, 2 * size)
     last = _cut(short, size, len(short), 2 * size, len(short))
