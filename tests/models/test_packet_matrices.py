@@ -63,6 +63,21 @@ def test_float32_is_as_exact_as_lifting():
     assert (found - exact).abs().max() < 2e-5 * exact.abs().max()
 
 
+def test_half_precision_and_autocast_change_nothing():
+    """As in training, where convolutions before it may have half precision."""
+    x = torch.randn(1, 3, 128, 160).bfloat16()
+    wanted = packet_matrices.analyse(x.float(), "bior4.4", 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        leaf = x.clone().requires_grad_()
+        packet = packet_matrices.analyse(leaf, "bior4.4", 3)
+        assert torch.equal(packet, wanted)
+        packet.square().sum().backward()
+        assert leaf.grad.dtype is torch.bfloat16
+        restored = packet_matrices.synthesise(packet.bfloat16(), "bior4.4", 3)
+    rounded = wanted.bfloat16().float()
+    assert torch.equal(restored, packet_matrices.synthesise(rounded, "bior4.4", 3))
+
+
 def test_some_of_the_levels_can_be_undone():
     packet = LiftingPacket((0, 0, 0), "bior4.4")
     x = noise(1, 3, 64, 96)

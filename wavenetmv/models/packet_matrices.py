@@ -45,16 +45,21 @@ class Block(NamedTuple):
 def analyse(x: Tensor, base: str, levels: int) -> Tensor:
     """x [B, C, H, W] -> packet [B, 4^n C, H / 2^n, W / 2^n], sides multiples of 2^n, n = `levels`.
 
-    Channels as of `lifting.LiftingPacket`.
+    Channels as of `lifting.LiftingPacket`; float32 from half precision, or float64 as it is.
     """
-    packet: Tensor = _Analysis.apply(x, Map(base, levels, inverse=False))
+    packet: Tensor = _Analysis.apply(_precise(x), Map(base, levels, inverse=False))
     return packet
 
 
 def synthesise(packet: Tensor, base: str, levels: int) -> Tensor:
     """The inverse of `analyse`."""
-    x: Tensor = _Synthesis.apply(packet, Map(base, levels, inverse=True))
+    x: Tensor = _Synthesis.apply(_precise(packet), Map(base, levels, inverse=True))
     return x
+
+
+def _precise(x: Tensor) -> Tensor:
+    """Rounded to half precision the matrices would be those of another wavelet."""
+    return x if x.dtype is torch.float64 else x.float()
 
 
 class _Analysis(torch.autograd.Function):
