@@ -106,20 +106,20 @@ def test_frames_of_a_video_can_be_coded_several_times(photographs, tmp_path):
     folder = tmp_path / "frames"
     folder.mkdir()
     with Image.open(photographs / "astronaut.png") as image:
-        for number in range(3):
+        for number in range(2):
             window = (2 * number, number, 2 * number + 448, number + 448)
             image.convert("RGB").crop(window).save(folder / f"{number}.png")
     streams = {}
-    for trials in (1, 3):
+    for trials in (1, 2):
         stream = tmp_path / f"{trials}.wmv"
         run("encode", folder, "--video", "--lambda", 256, "--trials", trials, "-o", stream)
         (analyzed,) = run("analyze", stream)
         for frame in analyzed["frames"]:
             assert "person" in {each["label"] for each in frame["detections"]}
         (record,) = run("info", stream, "--verify")
-        assert record["frames"] == 3
+        assert record["frames"] == 2
         streams[trials] = stream.read_bytes()
-    assert streams[1] != streams[3]
+    assert streams[1] != streams[2]
     run("encode", folder, "--video", "-o", tmp_path / "default.wmv", "--lambda", 256)
     assert (tmp_path / "default.wmv").read_bytes() == streams[1]
 
