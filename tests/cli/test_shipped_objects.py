@@ -116,8 +116,7 @@ def test_frames_of_a_video_can_be_coded_several_times(photographs, tmp_path):
         (analyzed,) = run("analyze", stream)
         for frame in analyzed["frames"]:
             assert "person" in {each["label"] for each in frame["detections"]}
-        (record,) = run("info", stream, "--verify")
-        assert record["frames"] == 2
+        assert len(analyzed["frames"]) == 2
         streams[trials] = stream.read_bytes()
     assert streams[1] != streams[2]
     run("encode", folder, "--video", "-o", tmp_path / "default.wmv", "--lambda", 256)

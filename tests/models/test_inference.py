@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
 
+from tests import shipped
 from tests.tiny import save_tiny, tiny_model
 from wavenetmv.models import inference
 from wavenetmv.models.checkpoints import load_weights
@@ -13,6 +16,7 @@ from wavenetmv.models.config import ModelConfig
 from wavenetmv.models.inference import HALO, InferenceModel
 from wavenetmv.models.lifting import LiftingPacket
 from wavenetmv.models.post_filter import REACH
+from wavenetmv.models.registry import default_weights
 from wavenetmv.models.transforms import AnalysisTransform, SynthesisTransform
 from wavenetmv.training.post_filter import with_post_filter
 
@@ -78,3 +82,17 @@ def test_overlap_covers_the_reach_of_the_shipped_shape():
     synthesis = reach(lambda y: lifting.inverse(g_s(y, mixture)), (8, 48, 48), 1)
     assert 8 < analysis <= HALO
     assert 8 < synthesis + REACH / config.latent_factor <= HALO
+
+
+@pytest.mark.weights
+@shipped.needs_weights
+@pytest.mark.parametrize("size", [(300, 40), (640, 16), (200, 64), (40, 300), (200, 100)])
+def test_hyper_latents_of_narrow_pictures_are_not_made_up(size):
+    """With AMX they were, up to NaN: a convolution read beyond its input."""
+    pixels = torch.from_numpy(waves(*size))
+    weights = load_weights(default_weights().path)
+    exact = InferenceModel(deepcopy(weights), CPU, torch.float32).analyse(pixels, 192)[1]
+    half = InferenceModel(weights, CPU, torch.bfloat16)
+    for _ in range(10):
+        found = half.analyse(pixels, 192)[1]
+        assert (found - exact).abs().max() < 0.25 + 0.02 * exact.abs().max()

@@ -8,6 +8,7 @@ whole picture, so tiles differ from one big pass in rounding only: no seams.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,10 @@ from wavenetmv.types import (
 TILE_THRESHOLD = 6_000_000  # pixels
 TILE = 112  # latents a side, without overlap
 HALO = 16  # latents; the transforms reach 13 (tests/models/test_inference.py measures it)
+
+# Latents along a row below which oneDNN's strided convolutions in bfloat16 read beyond their input
+# on processors with AMX (torch 2.14, outputs one column wide): what they give is anything.
+_NARROW = 8
 
 # uint8 [h / DROP_CELL, w / DROP_CELL]: so many half octaves less than lambda there.
 Drops = npt.NDArray[np.uint8]
@@ -65,6 +70,8 @@ class Networks:
     ) -> tuple[Tensor, Tensor]:
         """What g_a gives, [1, M, h, w] -> y in quantiser steps, and z, float32."""
         y = y * self.gain(self.gains.encoder, lambda_index, block, drops)
+        if y.shape[3] < _NARROW:
+            return y, deepcopy(self.h_a).float()(channels_last(y))
         return y, self.h_a(self.cast(y)).float()
 
     @torch.inference_mode()
