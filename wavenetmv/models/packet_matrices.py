@@ -66,24 +66,30 @@ class _Analysis(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, map: Map) -> Tensor:
         ctx.map = map
-        return _packed(_along_columns(_along_rows(x, map), map), map.levels)
+        return _to_packet(x, map)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        back = ctx.map._replace(transposed=True)
-        return _along_rows(_along_columns(_unpacked(gradient, back.levels), back), back), None
+        return _from_packet(gradient, ctx.map._replace(transposed=True)), None
 
 
 class _Synthesis(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, packet: Tensor, map: Map) -> Tensor:
         ctx.map = map
-        return _along_rows(_along_columns(_unpacked(packet, map.levels), map), map)
+        return _from_packet(packet, map)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        back = ctx.map._replace(transposed=True)
-        return _packed(_along_columns(_along_rows(gradient, back), back), back.levels), None
+        return _to_packet(gradient, ctx.map._replace(transposed=True)), None
+
+
+def _to_packet(x: Tensor, map: Map) -> Tensor:
+    return _packed(_along_columns(_along_rows(x, map), map), map.levels)
+
+
+def _from_packet(packet: Tensor, map: Map) -> Tensor:
+    return _along_rows(_along_columns(_unpacked(packet, map.levels), map), map)
 
 
 def _packed(x: Tensor, levels: int) -> Tensor:
