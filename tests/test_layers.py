@@ -38,9 +38,9 @@ ALLOWED: dict[str, set[str] | None] = {
     "quality_hold": {"types"},
     "video": {"errors", "types", "bitstream", "io", "codec", "video_codec", "frame_coders"},
     "analysis": {"models", "bitstream", "types", "errors", "codec"},
-    "quality_search": {"models", "types", "frame_codec"},
+    "answer_descent": {"models", "types", "frame_codec"},
     "focus": {
-        *("models", "bitstream", "types", "errors", "frame_codec", "analysis", "quality_search"),
+        *("models", "bitstream", "types", "errors", "frame_codec", "analysis", "answer_descent"),
     },
     "video_analysis": {
         *("errors", "types", "io", "codec", "frame_coders", "video_codec", "video", "analysis"),
@@ -78,7 +78,7 @@ FOREIGN = {
             "video_codec",
             "analysis",
             "focus",
-            "quality_search",
+            "answer_descent",
             "inspection",
             "metrics",
         ),

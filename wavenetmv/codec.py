@@ -246,12 +246,7 @@ class PictureCodec:
         frames, profile = self.frames_for(profile)
         header = _header(self.weights, picture, lambda_index, profile)  # first: what cannot be
         encoded = frames.encode(picture.pixels, lambda_index, focus)
-        header = replace(
-            header,
-            lambda_index=encoded.lambda_index,
-            alpha=alpha is not None,
-            quality_map=focus is not None,
-        )
+        header = replace(header, alpha=alpha is not None, quality_map=focus is not None)
         stream = PictureStream(header, encoded.payload, picture.metadata, alpha)
         sink = io.BytesIO()
         write_picture_stream(sink, stream)

@@ -1,7 +1,7 @@
 """Bits for what a detection head looks at: quality maps and rounding from its sensitivity.
 
 y_hat of the picture -> models.sensitivity -> what an error costs there -> drops for cells of
-64 x 64 pixels, and how leniently each latent may be rounded -> quality_search: other drops, by
+64 x 64 pixels, and how leniently each latent may be rounded -> answer_descent: other latents, by
 what the head answers then
 """
 
@@ -17,14 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavenetmv.analysis import Analyzer
-from wavenetmv.bitstream import QualityMap
+from wavenetmv.answer_descent import AnswerDescent
 from wavenetmv.errors import UsageFault
 from wavenetmv.frame_codec import Focus, Look
 from wavenetmv.models.answers import Answers
 from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
 from wavenetmv.models.inference import per_latent
 from wavenetmv.models.sensitivity import sensitivity
-from wavenetmv.quality_search import QualitySearch
 from wavenetmv.types import DROP_CELL, TRIALS_DEFAULT, Profile
 
 # docs/decisions/0018 and 0019 have what else was tried.
@@ -61,14 +60,11 @@ class ObjectFocus:
         search_of = None if self.trials == 1 else self._search
         return Look(drops, leniency.exp2().to(y_hat.device), search_of)
 
-    def _search(self, y_hat: Tensor, drops: QualityMap, of_pixels: bool) -> QualitySearch:
+    def _search(self, y_hat: Tensor, of_pixels: bool) -> AnswerDescent:
         """As `frame_codec.SearchOf`."""
         head = self.of_pixels() if of_pixels and self.of_pixels else self.head
-        answers = Answers(head, y_hat)
         pixels = LATENT_STRIDE**2 * y_hat.shape[2] * y_hat.shape[3]
-        return QualitySearch(
-            drops, lambda attempt: answers.errors(attempt.y_hat()), pixels, self.trials
-        )
+        return AnswerDescent(Answers(head, y_hat), pixels, self.trials)
 
 
 def focus_of(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -53,10 +52,8 @@ class Latents:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A coded frame: the lambda that its header must name, what is sent, and what
-    `FrameCodec.decode_latents` will find in that."""
+    """A coded frame: what is sent, and what `FrameCodec.decode_latents` will find in that."""
 
-    lambda_index: int
     payload: FramePayload
     latents: Latents
 
@@ -79,16 +76,26 @@ class Attempt:
         """[1, M, h, w], as synthesis and heads will see it."""
         return self.frames.dequantise(self.latents, self.lambda_index)
 
-    def cell_bits(self) -> npt.NDArray[np.float32]:
-        """The bits of z and y in each cell of a quality map, [h / DROP_CELL, w / DROP_CELL]."""
-        return bits_of_cells(self.coded, *self.latents.integers.shape[2:])
+    def bits(self) -> float:
+        """Of z and y."""
+        return bits_of(self.coded)
+
+    def steps(self) -> Tensor:
+        """Its latents in quantiser steps, [1, M, h, w]."""
+        return self.frames.model.steps(self.latents.integers)
+
+    def pull_back(self, gradient: Tensor) -> Tensor:
+        """Gradient of anything by `y_hat` -> the same by `steps`."""
+        return gradient * self.frames.model.step_sizes(
+            self.lambda_index, self.frames.block, self.latents.drops
+        )
 
     def encoded(self) -> Encoded:
         tables, drops = self.frames.tables, self.latents.drops
         steps = [] if drops is None else encode_quality_map(drops, tables)
         steps += self.coded
         payload = FramePayload(symbols_crc(step[0] for step in steps), encode_steps(steps))
-        return Encoded(self.lambda_index, payload, self.latents)
+        return Encoded(payload, self.latents)
 
 
 class Codable(Protocol):
@@ -97,8 +104,14 @@ class Codable(Protocol):
     def y_hat(self) -> Tensor:
         """[1, M, h, w], as heads will see it."""
 
-    def cell_bits(self) -> npt.NDArray[np.float32]:
-        """The bits of its latents in each cell of a quality map."""
+    def bits(self) -> float:
+        """Of its latents."""
+
+    def steps(self) -> Tensor:
+        """What is coded, [1, M, h, w] in quantiser steps."""
+
+    def pull_back(self, gradient: Tensor) -> Tensor:
+        """Gradient of anything by `y_hat` -> the same by `steps`, float32."""
 
 
 Coded = TypeVar("Coded", bound=Codable)
@@ -108,20 +121,20 @@ class Search(Protocol):
     def __call__(
         self,
         lambda_index: int,
-        attempts: Callable[[int, QualityMap], Coded],
+        attempts: Callable[[Tensor | None], Coded],
         spare_bits: float = ...,
     ) -> Coded:
-        """The best of `attempts`, which code a frame by a lambda's index and a quality map.
+        """The best of `attempts`, which code a frame whose latents are shifted by so many
+        quantiser steps [1, M, h, w] before they are rounded; None: by nothing.
 
-        The first is what the look said.  With `spare_bits` it is the best of those that take at
-        most so many bits more than that.
+        With `spare_bits` it is the best of those that take at most so many bits more than without
+        a shift.
         """
 
 
-# y_hat [1, M, h, w] of a frame as heads see it if nothing is lost; what a look said of it; whether
-# heads will see its pixels, as those of inter frames, or its own latents -> how to find the best
-# of several attempts.
-SearchOf = Callable[[Tensor, QualityMap, bool], Search]
+# y_hat [1, M, h, w] of a frame as heads see it if nothing is lost; whether heads will see its
+# pixels, as those of inter frames, or its own latents -> how to find the best of several attempts.
+SearchOf = Callable[[Tensor, bool], Search]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +143,7 @@ class Look:
 
     drops      its quality map, which the stream holds
     leniency   what the encoder's rounding adds to it, `Quantise`; None: nothing
-    search_of  makes a search for better ones; None: `drops` it is
+    search_of  makes a search for latents that serve better; None: they are coded as they are
     """
 
     drops: QualityMap
@@ -174,39 +187,50 @@ class FrameCodec:
         self, pixels: npt.NDArray[np.uint8], lambda_index: int, focus: Focus | None = None
     ) -> Encoded:
         """pixels uint8 [H, W, 3], `lambda_index` in 0..320; with `focus` the payload begins with
-        a quality map, and a search may end at another lambda."""
+        a quality map."""
         height, width = pixels.shape[:2]
         with enough_memory(height, width):
             latents = self.model.latents(shared_tensor(pixels))
             if focus is None:
-                return self._attempt(latents, None, lambda_index, None).encoded()
+                return self._attempts(latents, lambda_index)(None).encoded()
             seen = self._unrounded(latents)
             look = focus(seen)
-            attempts = partial(self._attempt, latents, look.leniency)
+            attempts = self._attempts(latents, lambda_index, look.drops, look.leniency)
             if look.search_of is None:
-                return attempts(lambda_index, look.drops).encoded()
-            search = look.search_of(seen, look.drops, False)
-            return search(lambda_index, attempts).encoded()
+                return attempts(None).encoded()
+            return look.search_of(seen, False)(lambda_index, attempts).encoded()
 
-    def _attempt(
+    def _attempts(
         self,
         latents: Tensor,
-        leniency: Tensor | None,
         lambda_index: int,
-        drops: QualityMap | None,
-    ) -> Attempt:
-        """`latents` as of the model; drops and leniency as a `Look` says them."""
+        drops: QualityMap | None = None,
+        leniency: Tensor | None = None,
+    ) -> Callable[[Tensor | None], Attempt]:
+        """To code `latents` as of the model; drops and leniency as a `Look` says them."""
         y, z = self.model.quantisable(latents, lambda_index, self.block, drops)
-        quantise = Quantise(y, z, self.dead_zone, leniency)
         size = (y.shape[2], y.shape[3])
-        integers = walk(self.model.entropy, size, lambda_index, quantise, self.block)
-        coded = [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
-        return Attempt(self, lambda_index, Latents(integers, drops), coded)
+
+        def attempt(shift: Tensor | None) -> Attempt:
+            quantise = Quantise(shifted(y, shift), z, self.dead_zone, leniency)
+            integers = walk(self.model.entropy, size, lambda_index, quantise, self.block)
+            return Attempt(
+                self, lambda_index, Latents(integers, drops), coded_by(quantise, self.tables)
+            )
+
+        return attempt
 
     def seen(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
         """pixels uint8 [H, W, 3] -> y_hat [1, M, h, w] as heads see it if nothing is lost."""
         with enough_memory(pixels.shape[0], pixels.shape[1]):
             return self._unrounded(self.model.latents(shared_tensor(pixels)))
+
+    def seen_gradient(self, pixels: npt.NDArray[np.uint8], gradient: Tensor) -> Tensor:
+        """Gradient of anything by `seen` of these pixels -> the same by themselves, float32
+        [1, 3, H, W] for values in 0..1."""
+        with enough_memory(pixels.shape[0], pixels.shape[1]):
+            by_latents = self._unrounded(gradient)  # they differ by a factor for each channel
+            return self.model.latents_gradient(shared_tensor(pixels), by_latents)
 
     def _unrounded(self, latents: Tensor) -> Tensor:
         return self.model.unrounded(latents, LAMBDA_INDEX_MAX, self.block)
@@ -264,15 +288,17 @@ class FrameCodec:
         return shown
 
 
-def bits_of_cells(coded: Sequence[Step], h: int, w: int) -> npt.NDArray[np.float32]:
-    """Of z and the four steps of y [h, w], in each cell of a quality map."""
-    rows, columns = h // DROP_CELL, w // DROP_CELL
-    z, *quarters = coded
-    # z has one position in each cell, and each step of y knows a quarter of all.
-    cells: npt.NDArray[np.float32] = symbol_bits(*z).reshape(-1, rows, columns).sum(0)
-    for step in quarters:
-        cells += symbol_bits(*step).reshape(-1, rows, 2, columns, 2).sum((0, 2, 4))
-    return cells
+def shifted(y: Tensor, shift: Tensor | None) -> Tensor:
+    return y if shift is None else y + shift
+
+
+def coded_by(quantise: Quantise, tables: ScaleTables) -> list[Step]:
+    """Symbols and indexes of z, and of the four steps of y."""
+    return [(s.cpu().numpy(), i.cpu().numpy(), tables) for s, i in quantise.coded]
+
+
+def bits_of(coded: Sequence[Step]) -> float:
+    return float(sum(symbol_bits(*step).sum() for step in coded))
 
 
 class Dequantise:

@@ -118,7 +118,7 @@ class IntraCoder:
             self._looks.begin(pixels)
         focus = self._looks.at_latents if self._looks else None
         coded = self._frames.encode(pixels, self._lambda_index, focus)
-        return CodedFrame(PacketKind.INTRA, time, coded.lambda_index, coded.payload)
+        return CodedFrame(PacketKind.INTRA, time, self._lambda_index, coded.payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
         if frame.kind is not PacketKind.INTRA:
@@ -170,18 +170,18 @@ class GroupCoder:
             index = self._hold.index
             look = self._looks.at_pixels() if self._looks else None
             found = self._inter.encode(
-                pixels, self._past, index, look, self._hold.finer, self._frames.seen
+                pixels, self._past, index, look, self._hold.finer, self._frames
             )
             if found is not None:
                 self._past = found.past
                 self._since_intra += 1
                 self._hold.saw(psnr(pixels, self._past.pixels))
-                return CodedFrame(PacketKind.INTER, time, found.lambda_index, found.payload)
+                return CodedFrame(PacketKind.INTER, time, index, found.payload)
         focus = self._looks.anew if self._looks else None
         coded = self._frames.encode(pixels, self._intra_index, focus)
-        self._past = self._past_of(coded.latents, coded.lambda_index)
+        self._past = self._past_of(coded.latents, self._intra_index)
         self._since_intra, self._hold = 1, self._new_hold()
-        return CodedFrame(PacketKind.INTRA, time, coded.lambda_index, coded.payload)
+        return CodedFrame(PacketKind.INTRA, time, self._intra_index, coded.payload)
 
     def decode(self, frame: CodedFrame) -> DecodedFrame:
         past, self._past = self._past, None  # of no use to the next frame if this one fails

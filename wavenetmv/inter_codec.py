@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +36,14 @@ from wavenetmv.bitstream import (
 )
 from wavenetmv.frame_codec import (
     Dequantise,
+    FrameCodec,
     Latents,
     Look,
-    bits_of_cells,
+    bits_of,
+    coded_by,
     enough_memory,
     shared_tensor,
+    shifted,
 )
 from wavenetmv.models.checkpoints import LoadedInterModel
 from wavenetmv.models.dead_zone import dead_zone_of, rescaled
@@ -80,16 +82,10 @@ class Past:
         return pixels
 
 
-# What heads see of pixels uint8 [H, W, 3]: y_hat [1, M, h, w] of the picture weights.
-SeenAs = Callable[[Pixels], Tensor]
-
-
 @dataclass(frozen=True, eq=False)
 class EncodedInter:
-    """A coded inter frame: the lambda that its packet must name, what is sent, and the next
-    frame's past."""
+    """A coded inter frame: what is sent, and the next frame's past."""
 
-    lambda_index: int
     payload: FramePayload
     past: Past
 
@@ -111,8 +107,9 @@ class _Start:
 class InterAttempt:
     """An inter frame as it would be coded, a `frame_codec.Codable`.
 
-    coded  symbols and indexes of z, and of the four steps of y
-    shown  the decoded frame, uint8 [H, W, 3]
+    coded   symbols and indexes of z, and of the four steps of y
+    shown   the decoded frame, uint8 [H, W, 3]
+    seen_by the picture codec by whose analysis heads see it, if any do
     """
 
     codec: InterFrameCodec
@@ -121,30 +118,40 @@ class InterAttempt:
     drops: QualityMap | None
     integers: Tensor
     coded: Sequence[Step]
-    skips: SkipMap
+    skips: Tensor
     shown: Tensor
-    seen_as: SeenAs | None
+    seen_by: FrameCodec | None
 
     def y_hat(self) -> Tensor:
-        assert self.seen_as is not None
-        return self.seen_as(self.shown.numpy())
+        assert self.seen_by is not None
+        return self.seen_by.seen(self.shown.numpy())
 
-    def cell_bits(self) -> npt.NDArray[np.float32]:
-        return bits_of_cells(self.coded, *self.integers.shape[2:])
+    def bits(self) -> float:
+        return bits_of(self.coded)
+
+    def steps(self) -> Tensor:
+        return self.codec.model.steps(self.integers)
+
+    def pull_back(self, gradient: Tensor) -> Tensor:
+        assert self.seen_by is not None
+        model = self.codec.model
+        sizes = model.step_sizes(self.lambda_index, self.codec.block, self.drops)
+        by_pixels = self.seen_by.seen_gradient(self.shown.numpy(), gradient)
+        y_hat = self.steps() * sizes
+        return model.synthesis_gradient(y_hat, self.start.prediction, self.skips, by_pixels) * sizes
 
     def encoded(self) -> EncodedInter:
         tables, past = self.codec.tables, self.start.past
         h, w = self.integers.shape[2:]
         field = MotionField(h, w, past.activity)
-        drops = self.drops
+        drops, skips = self.drops, self.skips[0, 0].cpu().numpy()
         steps = [] if drops is None else encode_quality_map(drops, tables, past.drops)
         steps += field.encode(self.start.motion[0].cpu().numpy(), self.codec.motion_tables)
-        steps += encode_skips(self.skips, past.skips, self.codec.skip_tables)
+        steps += encode_skips(skips, past.skips, self.codec.skip_tables)
         steps += self.coded
         payload = FramePayload(symbols_crc(step[0] for step in steps), encode_steps(steps))
         reference = Reference(self.shown, self.integers, intra=False)
-        reached = Past(reference, field.activity, self.skips, drops)
-        return EncodedInter(self.lambda_index, payload, reached)
+        return EncodedInter(payload, Past(reference, field.activity, skips, drops))
 
 
 @dataclass(frozen=True)
@@ -195,24 +202,24 @@ class InterFrameCodec:
         lambda_index: int,
         look: Look | None = None,
         finer: float = 0.0,
-        seen_as: SeenAs | None = None,
+        seen_by: FrameCodec | None = None,
     ) -> EncodedInter | None:
         """pixels uint8 [H, W, 3], `lambda_index` in 0..320.
 
         `look` is for frames with quality maps, and `past` has one too then.  `finer`: rounding
-        values errors by so many octaves more than lambda says.  `seen_as`: what heads see of
-        pixels, for a look that searches; its search may end at another lambda.  None if the frame
-        before is of no use for this one, as after a scene cut.
+        values errors by so many octaves more than lambda says.  `seen_by`: by whose analysis heads
+        see frames, for a look that searches.  None if the frame before is of no use for this one,
+        as after a scene cut.
         """
         drops, leniency = (None, None) if look is None else (look.drops, look.leniency)
         with enough_memory(pixels.shape[0], pixels.shape[1]):
             start = self._start(pixels, past, lambda_index, drops)
             if start is None:
                 return None
-            attempts = partial(self._attempt, start, leniency, finer, seen_as)
-            if look is None or look.search_of is None or seen_as is None:
-                return attempts(lambda_index, drops).encoded()
-            search = look.search_of(seen_as(pixels), look.drops, True)
+            attempts = self._attempts(start, lambda_index, drops, leniency, finer, seen_by)
+            if look is None or look.search_of is None or seen_by is None:
+                return attempts(None).encoded()
+            search = look.search_of(seen_by.seen(pixels), True)
             return search(lambda_index, attempts).encoded()
 
     def _start(
@@ -230,30 +237,33 @@ class InterFrameCodec:
         size = (pixels.shape[0], pixels.shape[1])
         return _Start(past, x, motion, prediction, model.past(past.reference, motion), y, size)
 
-    def _attempt(
+    def _attempts(
         self,
         start: _Start,
-        leniency: Tensor | None,
-        finer: float,
-        seen_as: SeenAs | None,
         lambda_index: int,
         drops: QualityMap | None,
-    ) -> InterAttempt:
-        """At one lambda and with one quality map; the others as for `encode`."""
+        leniency: Tensor | None,
+        finer: float,
+        seen_by: FrameCodec | None,
+    ) -> Callable[[Tensor | None], InterAttempt]:
+        """To code the frame; arguments as for `encode`."""
         model, prediction = self.model, start.prediction
         y, z = model.quantisable(start.y, lambda_index, self.block, drops)
         dead_zone = rescaled(self.dead_zone, 2.0**-finer) if finer else self.dead_zone
-        quantise = Quantise(y, z, dead_zone, leniency)
         size = (y.shape[2], y.shape[3])
-        integers = walk(model.entropy, size, lambda_index, quantise, self.block, start.seen)
-        x_hat = self._synthesise(integers, prediction, lambda_index, drops)
-        skips = model.choose_skips(start.x, prediction, x_hat, lambda_index, self.block)
-        shown = model.shown(x_hat, prediction, skips, *start.size)
-        coded = [(s.cpu().numpy(), i.cpu().numpy(), self.tables) for s, i in quantise.coded]
-        skip_map = skips[0, 0].cpu().numpy()
-        return InterAttempt(
-            self, start, lambda_index, drops, integers, coded, skip_map, shown, seen_as
-        )
+
+        def attempt(shift: Tensor | None) -> InterAttempt:
+            quantise = Quantise(shifted(y, shift), z, dead_zone, leniency)
+            integers = walk(model.entropy, size, lambda_index, quantise, self.block, start.seen)
+            x_hat = self._synthesise(integers, prediction, lambda_index, drops)
+            skips = model.choose_skips(start.x, prediction, x_hat, lambda_index, self.block)
+            shown = model.shown(x_hat, prediction, skips, *start.size)
+            coded = coded_by(quantise, self.tables)
+            return InterAttempt(
+                self, start, lambda_index, drops, integers, coded, skips, shown, seen_by
+            )
+
+        return attempt
 
     def decode(
         self, payload: FramePayload, past: Past, height: int, width: int, lambda_index: int

@@ -43,54 +43,64 @@ def cat(score=0.9, width=1.0, row=5, column=8):
     return y_hat
 
 
-def errors(wanted, found):
-    return Answers(Painted(), wanted).errors(found)
+def error(wanted, found):
+    return Answers(Painted(), wanted).error(found)
 
 
 def test_nothing_is_wrong_with_the_same():
-    assert errors(cat(), cat()) == pytest.approx(np.zeros((2, 3)), abs=1e-6)
+    assert error(cat(), cat()) == pytest.approx(0, abs=1e-6)
 
 
-def test_a_lost_object_counts_where_it_was():
-    found = errors(cat(), nothing())
+def test_a_lost_object_counts_with_its_box():
     # Four places of the finest grid, one of each other.
     boxes = 6 * 0.9 * module._BOX_WEIGHT * (0.5**2 + 0.5**2)
-    assert found[1, 2] == found.sum() == pytest.approx(6 * 0.9**3 + boxes, rel=1e-3)
-
-
-def test_an_error_is_shared_by_the_cells_of_its_box():
-    wide = cat(width=40.0)  # beyond all three cells on every grid
-    found = errors(wide, wide * torch.tensor([1, 1, 1, 1, 1, 0.5])[:, None, None])
-    assert found[1].tolist() == pytest.approx([6 * 0.9 * 0.45**2 / 3] * 3, rel=1e-2)
-    assert found[0].tolist() == [0.0] * 3
+    assert error(cat(), nothing()) == pytest.approx(6 * 0.9**3 + boxes, rel=1e-3)
 
 
 def test_a_box_counts_as_its_object_does_and_only_so_far():
-    sure, unsure = (errors(cat(score), cat(score, width=1.5)).sum() for score in (0.8, 0.2))
+    sure, unsure = (error(cat(score), cat(score, width=1.5)) for score in (0.8, 0.2))
     assert sure == pytest.approx(4 * unsure, rel=1e-3)
-    off, further = (errors(cat(), cat(width=width)).sum() for width in (100, 10000))
+    off, further = (error(cat(), cat(width=width)) for width in (100, 10000))
     assert off == pytest.approx(further)
 
 
 def test_noise_where_nothing_is_counts_nothing():
     noise = nothing()
     noise[:, :5] += torch.randn(noise[:, :5].shape)
-    assert errors(nothing(), noise).sum() == 0
+    assert error(nothing(), noise) == 0
 
 
-def test_wild_boxes_count_inside_the_picture():
-    wild = cat()
-    wild[:, :2] -= 1000
-    wild[:, 2:4] = 200.0
-    wild[:, 4:] = 0.5
-    found = errors(wild, wild * torch.tensor([1, 1, 1, 1, 1, 0])[:, None, None])
-    assert np.isfinite(found).all()
-    assert found.sum() == pytest.approx((4 + 1 + 0.25) * 8 * 12 * 0.25**3, rel=1e-3)
-
-
-def test_tiles_count_everything_once(monkeypatch):
+@pytest.fixture
+def some():
+    """Answers everywhere, and others."""
     generator = torch.Generator().manual_seed(0)
-    wanted, found = (torch.rand(1, CHANNELS, 40, 24, generator=generator) for _ in range(2))
-    whole = errors(wanted, found)
+    return tuple(torch.rand(1, CHANNELS, 40, 24, generator=generator) for _ in range(2))
+
+
+def test_tiles_count_everything_once(some, monkeypatch):
+    wanted, found = some
+    whole, gradient = Answers(Painted(), wanted).gradient(found)
     monkeypatch.setattr(module, "_TILE", 16)
-    assert errors(wanted, found) == pytest.approx(whole, rel=1e-4)
+    answers = Answers(Painted(), wanted)
+    assert answers.error(found) == pytest.approx(whole, rel=1e-4)
+    in_tiles, of_tiles = answers.gradient(found)
+    assert in_tiles == pytest.approx(whole, rel=1e-4)
+    assert torch.allclose(of_tiles, gradient, atol=1e-5)
+
+
+def test_the_gradient_is_that_of_the_error(some):
+    wanted, found = some
+    answers = Answers(Painted(), wanted)
+    error, gradient = answers.gradient(found)
+    assert error == pytest.approx(answers.error(found), rel=1e-5)
+    step = 1e-3 * torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
+    change = answers.error(found + step) - answers.error(found - step)
+    assert change == pytest.approx(2 * float((gradient * step).sum()), rel=0.02)
+
+
+def test_latents_of_inference_mode_have_gradients_too(some):
+    with torch.inference_mode():
+        wanted, found = (each.clone() for each in some)
+        error, gradient = Answers(Painted(), wanted).gradient(found)
+    assert error > 0
+    assert gradient.any()

@@ -56,6 +56,28 @@ def test_tiles_equal_one_pass(model, monkeypatch, size):
     assert (tiled.int() - whole.int()).abs().max() <= 1
 
 
+@pytest.mark.parametrize("size", [(64, 64), (70, 200)])
+def test_gradient_by_pixels(model, monkeypatch, size):
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.from_numpy(waves(*size))
+    weight = torch.randn(model.latents(pixels).shape, generator=generator)
+    gradient = model.latents_gradient(pixels, weight)
+    assert gradient.shape == (1, 3, *size)
+    change = torch.randint(-1, 2, pixels.shape, generator=generator)
+    # Edges are repeated outside, where nobody looks.
+    change[size[0] - 1 :], change[:, size[1] - 1 :] = 0, 0
+
+    def seen(sign):
+        return float((model.latents((pixels + sign * change).to(torch.uint8)) * weight).sum())
+
+    expected = 2 * float((gradient[0].permute(1, 2, 0) * change / 255).sum())
+    assert seen(1) - seen(-1) == pytest.approx(expected, rel=0.02)
+    monkeypatch.setattr(inference, "TILE_THRESHOLD", 0)
+    monkeypatch.setattr(inference, "TILE", 4)
+    tiled = model.latents_gradient(pixels, weight)
+    assert (tiled - gradient).abs().max() < 0.02 * gradient.abs().max()
+
+
 def reach(function, size: int, factor: float) -> float:
     """How far, in latents, an output sees an input: from the gradient's support."""
     x = torch.randn(1, *size, requires_grad=True)

@@ -82,8 +82,17 @@ class Networks:
 
         `drops` as for `quantisable`.
         """
-        gain = self.gain(self.gains.decoder, lambda_index, block, drops)
-        return (y_sixteenths * 2.0**-MEAN_BITS) * gain
+        return self.steps(y_sixteenths) * self.step_sizes(lambda_index, block, drops)
+
+    @torch.inference_mode()
+    def steps(self, y_sixteenths: Tensor) -> Tensor:
+        """Integers of `latents.walk` in quantiser steps."""
+        return y_sixteenths * 2.0**-MEAN_BITS
+
+    @torch.inference_mode()
+    def step_sizes(self, lambda_index: int, block: int = 0, drops: Drops | None = None) -> Tensor:
+        """What a quantiser step is in y_hat, as `gain` gives it."""
+        return self.gain(self.gains.decoder, lambda_index, block, drops)
 
     def gain(
         self,
@@ -153,6 +162,31 @@ class InferenceModel(Networks):
             _paste(y, self.g_a(channels_last(packet), mixture), rows, columns)
         return y
 
+    def latents_gradient(self, pixels: Tensor, gradient: Tensor) -> Tensor:
+        """Gradient of anything by `latents` of pixels uint8 [H, W, 3] -> the same by the pixels,
+        float32 [1, 3, H, W] for values in 0..1."""
+        height, width = pixels.shape[:2]
+        h, w = gradient.shape[2:]
+        factor = self.config.latent_factor
+        found = torch.zeros(1, 3, factor * h, factor * w, device=self.device)
+        parts = list(_tiles(h, w, height * width))
+        mixture = self._analysis_mixture(pixels, parts)
+        with torch.inference_mode(False), torch.enable_grad():
+            for rows, columns in parts:
+                x = self._window(pixels, rows, columns).clone().requires_grad_()
+                packet = self.lifting(x)
+                seen_as = self.g_a.mixture(packet) if mixture is None else mixture
+                y = self.g_a(channels_last(packet), seen_as)[:, :, rows.inner, columns.inner]
+                wanted = gradient[:, :, rows.yielded, columns.yielded].clone()
+                window = found[
+                    :,
+                    :,
+                    factor * rows.seen_start : factor * rows.seen_stop,
+                    factor * columns.seen_start : factor * columns.seen_stop,
+                ]
+                window += torch.autograd.grad(y, x, wanted)[0]
+        return found[:, :, :height, :width]
+
     @torch.inference_mode()
     def level(self, lambda_index: int, block: int = 0, drops: Drops | None = None) -> Tensor:
         """What the filter on pixels knows of how latents were rounded, [1, 1, 1, 1] or, where
@@ -189,6 +223,11 @@ class InferenceModel(Networks):
 
     def _packet(self, pixels: Tensor, rows: Span, columns: Span) -> Tensor:
         """Packet coefficients of one tile and its surroundings, float32."""
+        packet: Tensor = self.lifting(self._window(pixels, rows, columns))
+        return packet
+
+    def _window(self, pixels: Tensor, rows: Span, columns: Span) -> Tensor:
+        """Its pixels, [1, 3, h, w] in -0.5..0.5, edges repeated."""
         factor = self.config.latent_factor
         top, bottom = factor * rows.seen_start, factor * rows.seen_stop
         left, right = factor * columns.seen_start, factor * columns.seen_stop
@@ -197,8 +236,7 @@ class InferenceModel(Networks):
         pad_bottom, pad_right = bottom - top - x.shape[2], right - left - x.shape[3]
         if pad_bottom or pad_right:
             x = F.pad(x, (0, pad_right, 0, pad_bottom), mode="replicate")
-        packet: Tensor = self.lifting(x)
-        return packet
+        return x
 
     def _analysis_mixture(self, pixels: Tensor, parts: list[tuple[Span, Span]]) -> Tensor | None:
         """The mixture of a tiled picture, from a first pass; None when one tile is all."""

@@ -118,6 +118,22 @@ class InterInferenceModel(Networks):
         x_hat: Tensor = prediction.pixels + self.lifting.inverse(change)
         return x_hat
 
+    def synthesis_gradient(
+        self, y_hat: Tensor, prediction: Prediction, skips: Tensor, gradient: Tensor
+    ) -> Tensor:
+        """Gradient of anything by what is shown, [1, 3, H, W] for values in 0..1 -> the same by
+        y_hat [1, M, h, w] of `synthesise`, float32."""
+        height, width = gradient.shape[2:]
+        wanted = torch.zeros_like(prediction.pixels)
+        wanted[..., :height, :width] = gradient
+        wanted = skip.apply(skips, torch.zeros_like(wanted), wanted)
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = self.cast(y_hat.clone()).requires_grad_()
+            packet = planes_first(self.g_s(leaf, prediction.seen.clone()))
+            x_hat = self.lifting.inverse(packet)
+            (found,) = torch.autograd.grad(x_hat, leaf, wanted.clone())
+        return found.float()
+
     @torch.inference_mode()
     def choose_skips(
         self,

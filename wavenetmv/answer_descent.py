@@ -1,0 +1,134 @@
+"""Latents moved until a head answers to them as to the original: descent through the quantiser.
+
+What rounding changes of a head's answers is made of thousands of little errors, of which most
+cancel.  The encoder can ask what became of the answers, and by the head's gradient which way each
+latent would have to go for them to mend.  It moves latents a little that way before they are
+rounded, so that some that lie between two symbols become the other one, and codes the frame
+again: bits and pixels stay about as they were, and the answers come back (docs/decisions/0031).
+
+    attempt -> y_hat -> Answers -> gradient -> Codable.pull_back -> shift of latents -> attempt
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from wavenetmv.frame_codec import Coded
+from wavenetmv.models.answers import Answers
+from wavenetmv.types import index_to_lambda
+
+# What a unit of the errors' root is worth in bits, at lambda 128 and in powers of lambda.
+_WORTH_AT_128, _WORTH_POWER = 9700.0, 1.42
+_LITTLE = 0.2  # errors of a picture of which less would hardly be worth anything
+_USUAL_PIXELS = 640 * 480  # of the pictures that this is for
+
+# If latents moved as they are told to, and answers with them, the first step would undo the errors
+# so many times. Most moves end in the rounding, and more of them the fewer bits there are.
+_FIRST_STEP, _FIRST_STEP_POWER, _FIRST_STEP_MOST = 22.0, -0.65, 14.0  # of lambda / 128
+# Symbols that do move should undo them so many times; less than half of that comes true, because
+# answers are far from linear. The next step is longer or shorter by what the last one's did.
+_WANTED = 1.2
+_MOST_LONGER, _MOST_SHORTER = 2.0, 8.0
+_ASTRAY = 2.0  # times the error before: from there it does not go on, but back
+_MOST_SHIFT = 1.0  # quantiser steps that a latent goes at once
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where a descent is.
+
+    steps     what is coded there, in quantiser steps
+    error     of the answers, and its gradient by these
+    shift     of the latents that were rounded to it; None: they are as they were
+    """
+
+    steps: Tensor
+    error: float
+    gradient: Tensor
+    shift: Tensor | None
+
+    def next_shift(self, size: float) -> Tensor:
+        """By a step downhill that would undo `size` times the error if all were linear."""
+        # Square roots: of a few long moves most would be beyond what is linear, and of many
+        # equal ones most would be for nothing.
+        way = self.gradient.sign() * self.gradient.abs().sqrt()
+        length = size * self.error / float((way * self.gradient).sum())
+        move = (way * -length).clamp(-_MOST_SHIFT, _MOST_SHIFT)
+        return move if self.shift is None else self.shift + move
+
+    def undone_by(self, steps: Tensor) -> float:
+        """How many times these would undo the error if answers were linear."""
+        return -float((self.gradient * (steps - self.steps)).sum()) / self.error
+
+
+@dataclass(frozen=True)
+class AnswerDescent:
+    """Looks for the attempt that costs least, bits and what they leave wrong: a
+    `frame_codec.Search`.
+
+    answers  to the frame as it was
+    pixels   of it
+    trials   how often it is coded, at most
+    """
+
+    answers: Answers
+    pixels: int
+    trials: int
+
+    def __call__(
+        self,
+        lambda_index: int,
+        attempts: Callable[[Tensor | None], Coded],
+        spare_bits: float = math.inf,
+    ) -> Coded:
+        lmbda = index_to_lambda(lambda_index)
+        worth = _worth(lmbda) * math.sqrt(self.pixels / _USUAL_PIXELS)
+        size = min(_FIRST_STEP_MOST, _FIRST_STEP * (lmbda / 128) ** _FIRST_STEP_POWER)
+        limited = math.isfinite(spare_bits)  # then bits cost nothing, up to there
+        best = attempt = attempts(None)
+        bits = attempt.bits()
+        most_bits, lowest = bits + spare_bits, math.inf
+        place: _Place | None = None
+        shift: Tensor | None = None
+        for left in reversed(range(self.trials)):
+            if bits <= most_bits:
+                error, gradient = self._judged(attempt, wanted=left > 0)
+                cost = worth * math.sqrt(_LITTLE + error) + (0.0 if limited else bits)
+                if cost < lowest:
+                    best, lowest = attempt, cost
+                if gradient is None or not gradient.any():
+                    break
+                steps = attempt.steps()
+                if place is not None:
+                    size *= _change(place.undone_by(steps))
+                if place is None or error < _ASTRAY * place.error:
+                    place = _Place(steps, error, gradient, shift)
+            else:
+                size /= _MOST_LONGER
+            if not left:
+                break
+            assert place is not None  # the first attempt takes no more bits than itself
+            shift = place.next_shift(size)
+            attempt = attempts(shift)
+            bits = attempt.bits()
+        return best
+
+    def _judged(self, attempt: Coded, wanted: bool) -> tuple[float, Tensor | None]:
+        """Its error, and if it is `wanted` the gradient by what is coded."""
+        if not wanted:
+            return self.answers.error(attempt.y_hat()), None
+        error, gradient = self.answers.gradient(attempt.y_hat())
+        return error, attempt.pull_back(gradient)
+
+
+def _worth(lmbda: float) -> float:
+    return _WORTH_AT_128 * math.pow(lmbda / 128, _WORTH_POWER)
+
+
+def _change(undone: float) -> float:
+    """Of the size of steps, after one whose symbols would have undone so much."""
+    return min(_MOST_LONGER, max(1 / _MOST_SHORTER, _WANTED / max(undone, 1e-6)))
