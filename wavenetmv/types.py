@@ -25,7 +25,7 @@ DROP_STEPS = 32
 DROP_MAX = 15
 DROP_CELL = 4
 
-TRIALS_DEFAULT = 6  # how often a picture with a focus is coded; the best is kept
+TRIALS_DEFAULT = 8  # how often a picture with a focus is coded; the best is kept
 VIDEO_TRIALS_DEFAULT = 1  # the same of each frame of a video, which has to be fast
 GOP_DEFAULT = 32  # frames from one intra frame to the next, at most
 
