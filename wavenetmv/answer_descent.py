@@ -31,7 +31,7 @@ _USUAL_PIXELS = 640 * 480  # of the pictures that this is for
 _FIRST_STEP, _FIRST_STEP_POWER, _FIRST_STEP_MOST = 22.0, -0.65, 14.0  # of lambda / 128
 # Symbols that do move should undo them so many times; less than half of that comes true, because
 # answers are far from linear. The next step is longer or shorter by what the last one's did.
-_WANTED = 1.2
+_WANTED, _WANTED_POWER, _WANTED_LEAST, _WANTED_MOST = 2.1, -0.35, 1.0, 1.6  # of lambda / 128
 _MOST_LONGER, _MOST_SHORTER = 2.0, 8.0
 _ASTRAY = 2.0  # times the error before: from there it does not go on, but back
 _MOST_SHIFT = 1.0  # quantiser steps that a latent goes at once
@@ -87,7 +87,10 @@ class AnswerDescent:
     ) -> Coded:
         lmbda = index_to_lambda(lambda_index)
         worth = _worth(lmbda) * math.sqrt(self.pixels / _USUAL_PIXELS)
-        size = min(_FIRST_STEP_MOST, _FIRST_STEP * (lmbda / 128) ** _FIRST_STEP_POWER)
+        ratio = lmbda / 128
+        size = min(_FIRST_STEP_MOST, _FIRST_STEP * ratio**_FIRST_STEP_POWER)
+        wanted = _WANTED * ratio**_WANTED_POWER
+        wanted = min(_WANTED_MOST, max(_WANTED_LEAST, wanted))
         limited = math.isfinite(spare_bits)  # then bits cost nothing, up to there
         best = attempt = attempts(None)
         bits = attempt.bits()
@@ -104,7 +107,7 @@ class AnswerDescent:
                     break
                 steps = attempt.steps()
                 if place is not None:
-                    size *= _change(place.undone_by(steps))
+                    size *= _change(wanted / max(place.undone_by(steps), 1e-6))
                 if place is None or error < _ASTRAY * place.error:
                     place = _Place(steps, error, gradient, shift)
             else:
@@ -129,6 +132,6 @@ def _worth(lmbda: float) -> float:
     return _WORTH_AT_128 * math.pow(lmbda / 128, _WORTH_POWER)
 
 
-def _change(undone: float) -> float:
-    """Of the size of steps, after one whose symbols would have undone so much."""
-    return min(_MOST_LONGER, max(1 / _MOST_SHORTER, _WANTED / max(undone, 1e-6)))
+def _change(wanted: float) -> float:
+    """Of the size of steps, if it should be by this factor."""
+    return min(_MOST_LONGER, max(1 / _MOST_SHORTER, wanted))

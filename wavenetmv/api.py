@@ -77,8 +77,8 @@ class Codec:
         `lmbda` in 64..2048: larger means more bytes and fewer errors.  `profile`, "machine" or
         "human", is whom the bits serve; None is the default of the weights.  `focus`: spend fewer
         bits where the head that detects objects would not feel it; None does so for machines.
-        `trials`: with a focus the picture is coded so often at most, in as many ways, and what
-        finds most for its bits is kept, so that the stream may have another lambda; None: 6.
+        `trials`: with a focus the picture is coded so often at most, each time so that the head
+        answers more as to the original, and what finds most for its bits is kept; None: 8.
         """
         wanted = profile_of(profile)
         looking = self.focus(wanted, focus, trials)

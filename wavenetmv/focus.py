@@ -40,7 +40,7 @@ _LENIENCY, _LENIENCY_PER_SENSITIVITY, _LENIENCY_PER_DROP = -1.0, 1.5, 2.5
 @dataclass(frozen=True)
 class ObjectFocus:
     """Full lambda where `head` is sensitive, up to 2.5 octaves and more zeros elsewhere; where
-    there may be several `trials`, what they find to be better.
+    there may be several `trials`, latents to which it answers as to the original.
 
     of_pixels  gives the head for frames whose pixels heads will see; None: it is `head`
     """

@@ -14,9 +14,13 @@ from wavenetmv.models.boxes import STRIDES
 from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
 from wavenetmv.models.layout import channels_last
 from wavenetmv.models.tiling import Span, tiles
+from wavenetmv.models.yolox import as_scores
 
 _BOX_WEIGHT = 0.18  # of a box's place and log size in strides, squared, where a score counts 1
 _MOST_STRIDES = 2.0  # a box that is further off is as wrong as can be
+# Answers in which nothing scores more than this count so little that they are left out: they are
+# nearly all, and their gradients would take as long as the head's.
+_LEAST_SCORE = 0.003
 # Larger pictures go in tiles: the gradients of a pass take 0.4 GB per megapixel.
 _TILE, _HALO = 64, 8  # latents; multiples of 4, as what heads see
 
@@ -30,7 +34,7 @@ class Answers:
         # What inference mode makes cannot be used where gradients are wanted.
         with torch.inference_mode(False), torch.no_grad():
             self._parts = [
-                (rows, columns, _PartAnswers(self._raw(y_hat, rows, columns), rows, columns))
+                (rows, columns, _PartAnswers(self._predicted(y_hat, rows, columns), rows, columns))
                 for rows, columns in tiles(y_hat.shape[2], y_hat.shape[3], _TILE, _HALO)
             ]
 
@@ -38,7 +42,10 @@ class Answers:
     def error(self, y_hat: Tensor) -> float:
         """What is wrong with the answers to these latents, 0 and more."""
         return float(
-            sum(part.error(self._raw(y_hat, rows, columns)) for rows, columns, part in self._parts)
+            sum(
+                part.error(self._predicted(y_hat, rows, columns))
+                for rows, columns, part in self._parts
+            )
         )
 
     def gradient(self, y_hat: Tensor) -> tuple[float, Tensor]:
@@ -47,35 +54,35 @@ class Answers:
             total, gradient = 0.0, torch.zeros_like(y_hat, dtype=torch.float32)
             leaf = channels_last(y_hat.clone(), self._dtype).requires_grad_()
             for rows, columns, part in self._parts:
-                error = part.error(self._raw(leaf, rows, columns))
+                error = part.error(self._predicted(leaf, rows, columns))
                 gradient += torch.autograd.grad(error, leaf)[0]
                 total += float(error.detach())
         return total, gradient
 
-    def _raw(self, y_hat: Tensor, rows: Span, columns: Span) -> Tensor:
-        """The head's answers [A, 85] in a tile."""
-        seen = y_hat[:, :, rows.seen, columns.seen]
-        size = (LATENT_STRIDE * seen.shape[2], LATENT_STRIDE * seen.shape[3])
-        raw: Tensor = self._head(channels_last(seen, self._dtype), size)[0]
-        return raw.float()
+    def _predicted(self, y_hat: Tensor, rows: Span, columns: Span) -> Tensor:
+        """What the head says in a tile, [A, 85]."""
+        seen = channels_last(y_hat[:, :, rows.seen, columns.seen], self._dtype)
+        return self._head.predicted(seen)[0]
 
 
 class _PartAnswers:
     """Those of one tile."""
 
-    def __init__(self, raw: Tensor, rows: Span, columns: Span) -> None:
-        self._boxes, self._scores = raw[:, :4], _scores(raw).half()  # half of the memory
+    def __init__(self, predicted: Tensor, rows: Span, columns: Span) -> None:
+        raw = as_scores(predicted.float())
         h, w = (LATENT_STRIDE * (each.seen_stop - each.seen_start) for each in (rows, columns))
         own = _yielded(h, w, rows.inner, columns.inner).to(raw.device)
-        self._own = own.nonzero()[:, 0]
+        counting = own & (_scores(raw).amax(1) > _LEAST_SCORE)
+        self._rows = counting.nonzero()[:, 0]
+        self._boxes, self._scores = raw[self._rows, :4], _scores(raw[self._rows])
+        self._counts = self._scores.amax(1)
 
-    def error(self, raw: Tensor) -> Tensor:
+    def error(self, predicted: Tensor) -> Tensor:
         """Of other answers."""
-        wanted = self._scores.float()
-        wrong = (_scores(raw) - wanted).square() * wanted
+        raw = as_scores(predicted[self._rows].float())
+        wrong = ((_scores(raw) - self._scores).square() * self._scores).sum(1)
         off = (raw[:, :4] - self._boxes).square().clamp(max=_MOST_STRIDES**2).sum(1)
-        each = wrong.sum(1) + _BOX_WEIGHT * off * wanted.amax(1)
-        return each[self._own].sum()
+        return (wrong + _BOX_WEIGHT * off * self._counts).sum()
 
 
 def _scores(raw: Tensor) -> Tensor:

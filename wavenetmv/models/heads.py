@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from wavenetmv.errors import UsageFault
@@ -110,9 +109,16 @@ class DetectionHead(PacketHead):
     def c3(self, y_hat: Tensor) -> Tensor:
         """y_hat as for `forward` -> the first of its features, [B, 64, 2h, 2w]."""
         coefficients = self.adapter(y_hat)
-        seen = torch.cat([coefficients[:, :3] + _GREY, coefficients[:, 3:]], 1)
-        c3: Tensor = self.stem(channels_last(seen, y_hat.dtype))
+        # Of LL only; slices would cost their gradients three passes through memory.
+        grey = coefficients.new_zeros(1, coefficients.shape[1], 1, 1)
+        grey[:, :3] = _GREY
+        c3: Tensor = self.stem(channels_last(coefficients + grey, y_hat.dtype))
         return c3
+
+    def predicted(self, y_hat: Tensor) -> Tensor:
+        """y_hat as for `forward` -> [B, A, 85], which `yolox.as_scores` makes raw."""
+        predicted: Tensor = self.tail.predict(self.features(y_hat))
+        return predicted
 
     def answers(self, c3: Tensor) -> Tensor:
         """-> raw [B, A, 85], as `forward`."""

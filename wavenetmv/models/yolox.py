@@ -200,8 +200,12 @@ class YoloxTail(nn.Module):
 
     def forward(self, c3: Tensor) -> Tensor:
         """c3 [B, 64, H/8, W/8] -> raw [B, A, 85] as `boxes.find_objects` takes it."""
-        raw = self.predict(self.features(c3))
-        return torch.cat([raw[..., :4], raw[..., 4:].sigmoid()], 2)
+        return as_scores(self.predict(self.features(c3)))
+
+
+def as_scores(predicted: Tensor) -> Tensor:
+    """What `YoloxTail.predict` gives, or some rows of it, with objectness and classes in 0..1."""
+    return torch.cat([predicted[..., :4], predicted[..., 4:].sigmoid()], -1)
 
 
 def _double(x: Tensor) -> Tensor:
