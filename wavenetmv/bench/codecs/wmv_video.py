@@ -17,7 +17,6 @@ from wavenetmv.focus import focus_of
 from wavenetmv.metrics import Pixels
 from wavenetmv.models.registry import WeightsInfo
 from wavenetmv.types import (
-    TRIALS_DEFAULT,
     VIDEO_TRIALS_DEFAULT,
     Detection,
     Profile,
@@ -28,9 +27,10 @@ from wavenetmv.video import DecodedVideo
 from wavenetmv.video_analysis import VideoAnalyzer, by_latents
 from wavenetmv.video_codec import VideoEncoder, choose_group
 
+_TRIALS = 4  # of each frame, where there are several
 _TITLES = {
     "wmv": "wmv",
-    "wmv-trials": f"wmv --trials {TRIALS_DEFAULT}",
+    "wmv-trials": f"wmv --trials {_TRIALS}",
     "wmv-intra": "wmv, all intra",
     "wmv-human": "wmv --for human",
     "wmv-human-intra": "wmv --for human, all intra",
@@ -53,7 +53,7 @@ class WmvVideoCodec(WmvCodec):
         self.name = name
         self.title = _TITLES[name]
         self._gop = 1 if name.endswith("-intra") else gop
-        self.trials = TRIALS_DEFAULT if name == "wmv-trials" else VIDEO_TRIALS_DEFAULT
+        self.trials = _TRIALS if name == "wmv-trials" else VIDEO_TRIALS_DEFAULT
         if name.startswith("wmv-human"):
             self._codec.frames_for(Profile.HUMAN)
             self.profile = Profile.HUMAN
