@@ -150,7 +150,7 @@ class PictureCodec:
                 high = middle - 1
         if look is not None and (limited := look.searching(8 * (max_bytes - len(best)))):
             data = encoded(best_index, limited)
-            # What the search counts are latents: another quality map may take more.
+            # The search counts what symbols should take; the coder takes a little more.
             best = data if len(data) <= max_bytes else best
         return best, index_to_lambda(best_index)
 

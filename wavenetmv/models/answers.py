@@ -52,17 +52,19 @@ class Answers:
         """`error`, and its gradient by y_hat, float32 [1, M, h, w]."""
         with torch.inference_mode(False), torch.enable_grad():
             total, gradient = 0.0, torch.zeros_like(y_hat, dtype=torch.float32)
-            leaf = channels_last(y_hat.clone(), self._dtype).requires_grad_()
             for rows, columns, part in self._parts:
-                error = part.error(self._predicted(leaf, rows, columns))
-                gradient += torch.autograd.grad(error, leaf)[0]
+                seen = self._seen(y_hat, rows, columns).clone().requires_grad_()
+                error = part.error(self._head.predicted(seen)[0])
+                gradient[:, :, rows.seen, columns.seen] += torch.autograd.grad(error, seen)[0]
                 total += float(error.detach())
         return total, gradient
 
     def _predicted(self, y_hat: Tensor, rows: Span, columns: Span) -> Tensor:
         """What the head says in a tile, [A, 85]."""
-        seen = channels_last(y_hat[:, :, rows.seen, columns.seen], self._dtype)
-        return self._head.predicted(seen)[0]
+        return self._head.predicted(self._seen(y_hat, rows, columns))[0]
+
+    def _seen(self, y_hat: Tensor, rows: Span, columns: Span) -> Tensor:
+        return channels_last(y_hat[:, :, rows.seen, columns.seen], self._dtype)
 
 
 class _PartAnswers:
