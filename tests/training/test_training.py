@@ -231,6 +231,8 @@ def tiny_settings(tmp_path):
     path = tmp_path / "tiny.json"
     stage = {"batch": 2, "crop": 64, "log_every": 1}
     stages = dict.fromkeys(("1", "2a", "2b", "2c"), stage)
+    # What a run decides for itself may be said here too.
+    stages["1"] = {**stage, "bfloat16": False, "seed": 5}
     path.write_text(json.dumps({"model": TINY.to_dict(), "stages": stages}))
     return path
 
@@ -325,6 +327,8 @@ def test_a_wavelet_without_learned_steps_has_no_stage_1(folder, tmp_path):
     stage = {"batch": 2, "crop": 64}
     model = {**TINY.to_dict(), "lifting_hidden": [0, 0, 0]}
     stages = dict.fromkeys(("1", "2a", "2b", "2c"), stage)
+    # What a run decides for itself may be said here too.
+    stages["1"] = {**stage, "bfloat16": False, "seed": 5}
     path.write_text(json.dumps({"model": model, "stages": stages}))
     out = tmp_path / "o"
     result = run(*command("--data", folder, "--out", out, "--config", path, "--steps", 6))

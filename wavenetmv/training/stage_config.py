@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from wavenetmv.models.device import choose_dtype
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,11 @@ class StageConfig:
         for size in (self.crop, *self.larger_crops):
             if size % 64:
                 raise ValueError(f"crop must be a multiple of 64, got {size}")
+
+    def on(self, device: torch.device, seed: int, changes: Mapping[str, Any]) -> StageConfig:
+        """The same for a run there; what `changes` names is theirs."""
+        bfloat16 = choose_dtype("auto", device) is torch.bfloat16
+        return replace(self, **{"seed": seed, "bfloat16": bfloat16, **changes})
 
     def lasting(self, minutes: float | None, steps: int | None, part: float = 1.0) -> StageConfig:
         """The same for `part` (0..1) of a run of so many minutes or steps."""

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.models.codec_model import CodecModel
 from wavenetmv.models.config import PRESETS, ModelConfig
-from wavenetmv.models.device import choose_dtype
 from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.initialisation import initialise
 from wavenetmv.training.batches import PictureBatches
@@ -208,12 +207,8 @@ def run_stages(
     total = sum(stage.share for stage in stages)
     for stage in stages:
         folder = out / stage.folder
-        config = replace(
-            stage.config.lasting(minutes, steps, stage.share / total),
-            seed=seed,
-            bfloat16=choose_dtype("auto", device) is torch.bfloat16,
-            **changes.get(stage.name, {}),
-        )
+        lasting = stage.config.lasting(minutes, steps, stage.share / total)
+        config = lasting.on(device, seed, changes.get(stage.name, {}))
         model = _starting_model(stage, out, start, model_config, data, seed)
         if stage.lesson and stage.with_head:
             assert teacher is not None

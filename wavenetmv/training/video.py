@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from wavenetmv.errors import CheckpointError, UsageFault
 from wavenetmv.models.checkpoints import save_weights
 from wavenetmv.models.codec_model import CodecModel
-from wavenetmv.models.device import choose_device, choose_dtype
+from wavenetmv.models.device import choose_device
 from wavenetmv.models.heads import DetectionHead
 from wavenetmv.models.inter import InterModel
 from wavenetmv.models.registry import inter_name
@@ -58,12 +55,8 @@ def run_video(
     device = choose_device(options.device)
     pictures = load_start(options.start).requires_grad_(False)
     _, changes = read_settings(options.config, options.model)
-    config = replace(
-        CONFIG.lasting(options.minutes, options.steps),
-        seed=options.seed,
-        bfloat16=choose_dtype("auto", device) is torch.bfloat16,
-        **changes.get(VIDEO, {}),
-    )
+    lasting = CONFIG.lasting(options.minutes, options.steps)
+    config = lasting.on(device, options.seed, changes.get(VIDEO, {}))
     group = join(device)
     try:
         source = _open_source(options, config.crop, group, decoded)
