@@ -45,9 +45,9 @@ def test_focus_saves_bits_and_objects_stay(name, labels, share, photographs, tmp
 @pytest.mark.parametrize(
     ("name", "label", "lmbda", "trials"),
     [
-        # Eight trials end at a score near 0.25, above or below it as a processor rounds.
+        # Eight trials end at scores of 0.13 to 0.32 and 0.23 to 0.45, as a processor rounds.
         ("chelsea", "cat", 128, 16),
-        ("chelsea", "cat", 256, None),
+        ("chelsea", "cat", 256, 16),
         ("chelsea", "cat", 512, None),
         ("chelsea", "cat", 1024, None),
         ("chelsea", "cat", 2048, None),
@@ -79,11 +79,11 @@ def test_trials_find_more_in_as_much(photographs, tmp_path):
     sizes, labels = {}, {}
     for trials in (1, 8):
         stream = tmp_path / f"{trials}.wmv"
-        options = ("--lambda", 256, "--trials", trials, "-o", stream)
+        options = ("--lambda", 512, "--trials", trials, "-o", stream)
         (encoded,) = run("encode", photographs / "chelsea.png", *options)
         (analyzed,) = run("analyze", stream)
         (record,) = run("info", stream, "--verify")
-        assert record["lambda"] == encoded["lambda"] == 256
+        assert record["lambda"] == encoded["lambda"] == 512
         found = analyzed["frames"][0]["detections"]
         sizes[trials], labels[trials] = encoded["bytes"], {each["label"] for each in found}
     assert "cat" not in labels[1]
