@@ -72,11 +72,12 @@ class _PartAnswers:
 
     def __init__(self, predicted: Tensor, rows: Span, columns: Span) -> None:
         raw = as_scores(predicted.float())
+        scores = _scores(raw)
         h, w = (LATENT_STRIDE * (each.seen_stop - each.seen_start) for each in (rows, columns))
         own = _yielded(h, w, rows.inner, columns.inner).to(raw.device)
-        counting = own & (_scores(raw).amax(1) > _LEAST_SCORE)
+        counting = own & (scores.amax(1) > _LEAST_SCORE)
         self._rows = counting.nonzero()[:, 0]
-        self._boxes, self._scores = raw[self._rows, :4], _scores(raw[self._rows])
+        self._boxes, self._scores = raw[self._rows, :4], scores[self._rows]
         self._counts = self._scores.amax(1)
 
     def error(self, predicted: Tensor) -> Tensor:
