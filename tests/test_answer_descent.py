@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from wavenetmv import answer_descent
 from wavenetmv.answer_descent import AnswerDescent
 from wavenetmv.types import lambda_to_index
 
@@ -52,6 +53,11 @@ class Sums:
         return self.error(y_hat), slope[..., None].expand(y_hat.shape).clone()
 
 
+@pytest.fixture
+def never_done(monkeypatch):
+    monkeypatch.setattr(answer_descent, "_DONE", 0.0)
+
+
 def descended(trials, *, seed=0, weight=0.01, lmbda=512.0, latents=None, **options):
     """What a search finds, all its attempts, and what heads answer to them."""
     generator = torch.Generator().manual_seed(seed)
@@ -75,6 +81,7 @@ def test_the_first_attempt_is_the_latents_as_they_are():
     assert answers.asked == 0
 
 
+@pytest.mark.usefixtures("never_done")
 def test_errors_go_where_bits_and_latents_hardly_change():
     best, tried, answers = descended(6)
     first = tried[0]
@@ -87,6 +94,7 @@ def test_errors_go_where_bits_and_latents_hardly_change():
     assert (best.steps() - first.steps()).abs().max() <= 2
 
 
+@pytest.mark.usefixtures("never_done")
 @pytest.mark.parametrize("weight", [1e-4, 1e-2, 10.0])
 def test_the_length_of_steps_follows_what_symbols_did(weight):
     """Whatever the unit of errors, and although a first step may be far too long or short."""
@@ -110,6 +118,12 @@ def test_nothing_is_tried_where_nothing_is_wrong():
     best, tried, _ = descended(6, latents=whole)
     assert best is tried[0]
     assert len(tried) == 1
+
+
+def test_it_goes_on_until_little_is_left_wrong():
+    """Little against the bits: less of it where bits are few."""
+    fine, coarse = (descended(32, weight=1.0, lmbda=lmbda)[1] for lmbda in (128.0, 64.0))
+    assert 1 < len(coarse) < len(fine) < 32
 
 
 def test_the_same_twice():

@@ -24,6 +24,7 @@ from wavenetmv.types import index_to_lambda
 # What a unit of the errors' root is worth in bits, at lambda 128 and in powers of lambda.
 _WORTH_AT_128, _WORTH_POWER = 9700.0, 1.42
 _LITTLE = 0.2  # errors of a picture of which less would hardly be worth anything
+_DONE = 0.12  # of the cost: where what is left wrong is less, another attempt would save little
 _USUAL_PIXELS = 640 * 480  # of the pictures that this is for
 
 # If latents moved as they are told to, and answers with them, the first step would undo the errors
@@ -91,19 +92,22 @@ class AnswerDescent:
         size = min(_FIRST_STEP_MOST, _FIRST_STEP * ratio**_FIRST_STEP_POWER)
         wanted = _WANTED * ratio**_WANTED_POWER
         wanted = min(_WANTED_MOST, max(_WANTED_LEAST, wanted))
-        limited = math.isfinite(spare_bits)  # then bits cost nothing, up to there
+        limited = math.isfinite(spare_bits)  # then all attempts up to there are as cheap
         best = attempt = attempts(None)
         bits = attempt.bits()
         most_bits, lowest = bits + spare_bits, math.inf
+        done = False
         place: _Place | None = None
         shift: Tensor | None = None
         for left in reversed(range(self.trials)):
             if bits <= most_bits:
                 error, gradient = self._judged(attempt, wanted=left > 0)
-                cost = worth * math.sqrt(_LITTLE + error) + (0.0 if limited else bits)
+                wrong = worth * (math.sqrt(_LITTLE + error) - math.sqrt(_LITTLE))
+                cost = wrong if limited else bits + wrong
                 if cost < lowest:
                     best, lowest = attempt, cost
-                if gradient is None or not gradient.any():
+                    done = wrong < _DONE * (bits + wrong)
+                if done or gradient is None or not gradient.any():
                     break
                 steps = attempt.steps()
                 if place is not None:

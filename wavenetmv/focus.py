@@ -24,7 +24,7 @@ from wavenetmv.models.answers import Answers
 from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
 from wavenetmv.models.inference import per_latent
 from wavenetmv.models.sensitivity import sensitivity
-from wavenetmv.types import DROP_CELL, TRIALS_DEFAULT, Profile
+from wavenetmv.types import DROP_CELL, LARGE_TRIALS_DEFAULT, TRIALS_DEFAULT, Profile
 
 # docs/decisions/0018 and 0019 have what else was tried.
 _STRENGTH = 0.3  # octaves of lambda for each octave of sensitivity
@@ -36,17 +36,20 @@ _MOST = 5  # half octaves
 # each octave of sensitivity less; less for each octave of lambda that is dropped already.
 _LENIENCY, _LENIENCY_PER_SENSITIVITY, _LENIENCY_PER_DROP = -1.0, 1.5, 2.5
 
+_LARGE_FROM = 2_000_000  # pixels; with more, a picture is coded less often
+
 
 @dataclass(frozen=True)
 class ObjectFocus:
     """Full lambda where `head` is sensitive, up to 2.5 octaves and more zeros elsewhere; where
     there may be several `trials`, latents to which it answers as to the original.
 
+    trials     how often a frame is coded at most; None: `default_trials`
     of_pixels  gives the head for frames whose pixels heads will see; None: it is `head`
     """
 
     head: DetectionHead
-    trials: int = TRIALS_DEFAULT
+    trials: int | None = None
     of_pixels: Callable[[], DetectionHead] | None = None
 
     def __call__(self, y_hat: Tensor) -> Look:
@@ -64,7 +67,14 @@ class ObjectFocus:
         """As `frame_codec.SearchOf`."""
         head = self.of_pixels() if of_pixels and self.of_pixels else self.head
         pixels = LATENT_STRIDE**2 * y_hat.shape[2] * y_hat.shape[3]
-        return AnswerDescent(Answers(head, y_hat), pixels, self.trials)
+        trials = default_trials(pixels) if self.trials is None else self.trials
+        return AnswerDescent(Answers(head, y_hat), pixels, trials)
+
+
+def default_trials(pixels: int) -> int:
+    """How often a picture is coded at most, if nobody says: large ones less often, for time."""
+    affordable = TRIALS_DEFAULT * _LARGE_FROM // pixels
+    return max(LARGE_TRIALS_DEFAULT, min(TRIALS_DEFAULT, affordable))
 
 
 def focus_of(
@@ -77,19 +87,19 @@ def focus_of(
 
     profile  whom the bits serve, as for `PictureCodec.encode`
     wanted   None: for machines, where the weights have a head; True: UsageFault if they have none
-    trials   how often a picture is coded at most, to keep the best; None: `TRIALS_DEFAULT`;
+    trials   how often a picture is coded at most, to keep the best; None: `default_trials`;
              UsageFault for several where there is no focus
     """
     if trials is not None and trials < 1:
         raise UsageFault(f"trials must be at least 1, got {trials}")
-    focus = _focus_of(analyzer, profile, wanted, TRIALS_DEFAULT if trials is None else trials)
+    focus = _focus_of(analyzer, profile, wanted, trials)
     if focus is None and trials is not None and trials > 1:
         raise UsageFault("several trials are for a focus, and there is none: they need its head")
     return focus
 
 
 def _focus_of(
-    analyzer: Analyzer, profile: Profile | None, wanted: bool | None, trials: int
+    analyzer: Analyzer, profile: Profile | None, wanted: bool | None, trials: int | None
 ) -> Focus | None:
     if wanted is None:
         _, profile = analyzer.codec.frames_for(profile)

@@ -70,6 +70,15 @@ def test_a_box_counts_as_its_object_does_and_only_so_far():
     assert off == pytest.approx(further)
 
 
+def test_a_false_object_counts_what_it_scores():
+    assert error(nothing(), cat()) == pytest.approx(6 * 0.9**3, rel=1e-3)
+    assert error(cat(0.1), cat()) == pytest.approx(6 * 0.8**2 * 0.9, rel=1e-3)
+    y_hat = cat()
+    answers = Answers(Painted(), nothing())
+    _, gradient = answers.gradient(y_hat)
+    assert answers.error(y_hat - 1e-2 * gradient) < answers.error(y_hat)
+
+
 def test_noise_where_nothing_is_counts_nothing():
     noise = nothing()
     noise[:, :5] += torch.randn(noise[:, :5].shape)

@@ -49,7 +49,7 @@ Focus = Annotated[
 Trials = Annotated[
     int | None,
     typer.Option(
-        min=1, show_default="8 with a focus, videos 1",
+        min=1, show_default="16 with a focus, above 2 megapixels down to 6; videos 1",
         help="Code each picture or frame so often at most, and keep what finds most for its bits.",
     ),
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """What errors of the latents did to a detection head's answers, and which way they would mend.
 
 An answer is what the head says at one place of one of its grids: scores of all classes and a
-box.  Its error counts as far as the answer to the original counts, so that a lost object weighs
-what it scored, and noise where nothing is weighs nothing.
+box.  Its error counts as far as the answer to the original counts or, if that scores more, the one
+that came of it: a lost object and a false one weigh what they score, noise weighs nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _MOST_STRIDES = 2.0  # a box that is further off is as wrong as can be
 # Answers in which nothing scores more than this count so little that they are left out: they are
 # nearly all, and their gradients would take as long as the head's.
 _LEAST_SCORE = 0.003
+_FALSE_SCORE = 0.05  # of an object at such a place, from which it counts after all
 # Larger pictures go in tiles: the gradients of a pass take 0.4 GB per megapixel.
 _TILE, _HALO = 64, 8  # latents; multiples of 4, as what heads see
 
@@ -76,16 +77,20 @@ class _PartAnswers:
         h, w = (LATENT_STRIDE * (each.seen_stop - each.seen_start) for each in (rows, columns))
         own = _yielded(h, w, rows.inner, columns.inner).to(raw.device)
         counting = own & (scores.amax(1) > _LEAST_SCORE)
-        self._rows = counting.nonzero()[:, 0]
+        self._rows, self._quiet = counting.nonzero()[:, 0], own & ~counting
         self._boxes, self._scores = raw[self._rows, :4], scores[self._rows]
         self._counts = self._scores.amax(1)
 
     def error(self, predicted: Tensor) -> Tensor:
         """Of other answers."""
         raw = as_scores(predicted[self._rows].float())
-        wrong = ((_scores(raw) - self._scores).square() * self._scores).sum(1)
+        scores = _scores(raw)
+        counts = torch.maximum(scores, self._scores)
+        wrong = ((scores - self._scores).square() * counts).sum(1)
         off = (raw[:, :4] - self._boxes).square().clamp(max=_MOST_STRIDES**2).sum(1)
-        return (wrong + _BOX_WEIGHT * off * self._counts).sum()
+        loud = self._quiet & (predicted[:, 4].sigmoid() > _FALSE_SCORE)
+        false = _scores(as_scores(predicted[loud].float()))
+        return (wrong + _BOX_WEIGHT * off * self._counts).sum() + false.pow(3).sum()
 
 
 def _scores(raw: Tensor) -> Tensor:

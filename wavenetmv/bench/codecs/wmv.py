@@ -19,7 +19,7 @@ from wavenetmv.metrics import Pixels
 from wavenetmv.models.gains import ANCHOR_LAMBDAS
 from wavenetmv.models.heads import ClassificationHead, DetectionHead
 from wavenetmv.models.registry import WeightsInfo, find_head
-from wavenetmv.types import TRIALS_DEFAULT, Detection, Picture, Profile
+from wavenetmv.types import Detection, Picture, Profile
 
 WARM_UP = 64  # pixels a side
 
@@ -58,8 +58,8 @@ class WmvCodec(Codec):
         text += f" --for {self.profile.name.lower()}" if self.profile else ""
         if self._focus is None:
             return text
-        trials = TRIALS_DEFAULT if self.trials is None else self.trials
-        return f"{text} --focus --trials {trials}, head {self.head_name}"
+        trials = "" if self.trials is None else f" --trials {self.trials}"
+        return f"{text} --focus{trials}, head {self.head_name}"
 
     def prepare(self) -> None:
         grey = np.full((WARM_UP, WARM_UP, 3), 128, np.uint8)
