@@ -24,7 +24,7 @@ from wavenetmv.models.answers import Answers
 from wavenetmv.models.heads import LATENT_STRIDE, DetectionHead
 from wavenetmv.models.inference import per_latent
 from wavenetmv.models.sensitivity import sensitivity
-from wavenetmv.types import DROP_CELL, LARGE_TRIALS_DEFAULT, TRIALS_DEFAULT, Profile
+from wavenetmv.types import DROP_CELL, Profile
 
 # docs/decisions/0018 and 0019 have what else was tried.
 _STRENGTH = 0.3  # octaves of lambda for each octave of sensitivity
@@ -36,7 +36,9 @@ _MOST = 5  # half octaves
 # each octave of sensitivity less; less for each octave of lambda that is dropped already.
 _LENIENCY, _LENIENCY_PER_SENSITIVITY, _LENIENCY_PER_DROP = -1.0, 1.5, 2.5
 
-_LARGE_FROM = 2_000_000  # pixels; with more, a picture is coded less often
+# How often a picture is coded at most, and a large one: each attempt takes time by the pixel.
+_TRIALS, _TRIALS_OF_LARGE = 16, 6
+_LARGE_FROM = 2_000_000  # pixels; beyond, trials get fewer
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,7 @@ class ObjectFocus:
 
 def default_trials(pixels: int) -> int:
     """How often a picture is coded at most, if nobody says: large ones less often, for time."""
-    affordable = TRIALS_DEFAULT * _LARGE_FROM // pixels
-    return max(LARGE_TRIALS_DEFAULT, min(TRIALS_DEFAULT, affordable))
+    return max(_TRIALS_OF_LARGE, min(_TRIALS, _TRIALS * _LARGE_FROM // pixels))
 
 
 def focus_of(

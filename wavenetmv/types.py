@@ -25,9 +25,7 @@ DROP_STEPS = 32
 DROP_MAX = 15
 DROP_CELL = 4
 
-# How often a picture with a focus is coded at most, of which the best is kept; and a large one.
-TRIALS_DEFAULT, LARGE_TRIALS_DEFAULT = 16, 6
-VIDEO_TRIALS_DEFAULT = 1  # the same of each frame of a video, which has to be fast
+VIDEO_TRIALS_DEFAULT = 1  # how often each frame of a video is coded, which has to be fast
 GOP_DEFAULT = 32  # frames from one intra frame to the next, at most
 
 # The largest magnitude of a coded integer: 16 times it is exact in float32 (docs/FORMAT.md 8).
