@@ -67,6 +67,60 @@ class _Place:
 
 
 @dataclass(frozen=True)
+class _Costs:
+    """What attempts cost: bits, and what is left wrong.
+
+    worth      of a unit of the errors' root, in bits
+    most_bits  that an attempt may have; if that is finite, all up to there are as cheap
+    """
+
+    worth: float
+    most_bits: float
+
+    @classmethod
+    def at(cls, lmbda: float, pixels: int, most_bits: float) -> _Costs:
+        worth = _WORTH_AT_128 * math.pow(lmbda / 128, _WORTH_POWER)
+        return cls(worth * math.sqrt(pixels / _USUAL_PIXELS), most_bits)
+
+    def of(self, bits: float, error: float) -> float:
+        wrong = self._wrong(error)
+        return wrong if math.isfinite(self.most_bits) else bits + wrong
+
+    def little_is_wrong(self, bits: float, error: float) -> bool:
+        wrong = self._wrong(error)
+        return wrong < _DONE * (bits + wrong)
+
+    def _wrong(self, error: float) -> float:
+        return self.worth * (math.sqrt(_LITTLE + error) - math.sqrt(_LITTLE))
+
+
+@dataclass
+class _Pace:
+    """How long the next step is: it would undo the error `size` times if all were linear, so that
+    symbols that do move undo it `wanted` times."""
+
+    size: float
+    wanted: float
+
+    @classmethod
+    def at(cls, lmbda: float) -> _Pace:
+        ratio = lmbda / 128
+        wanted = _WANTED * ratio**_WANTED_POWER
+        return cls(
+            min(_FIRST_STEP_MOST, _FIRST_STEP * ratio**_FIRST_STEP_POWER),
+            min(_WANTED_MOST, max(_WANTED_LEAST, wanted)),
+        )
+
+    def learn(self, undone: float) -> None:
+        """From how many times the last step's symbols undid the error."""
+        change = self.wanted / max(undone, 1e-6)
+        self.size *= min(_MOST_LONGER, max(1 / _MOST_SHORTER, change))
+
+    def shorten(self) -> None:
+        self.size /= _MOST_LONGER
+
+
+@dataclass(frozen=True)
 class AnswerDescent:
     """Looks for the attempt that costs least, bits and what they leave wrong: a
     `frame_codec.Search`.
@@ -87,39 +141,32 @@ class AnswerDescent:
         spare_bits: float = math.inf,
     ) -> Coded:
         lmbda = index_to_lambda(lambda_index)
-        worth = _worth(lmbda) * math.sqrt(self.pixels / _USUAL_PIXELS)
-        ratio = lmbda / 128
-        size = min(_FIRST_STEP_MOST, _FIRST_STEP * ratio**_FIRST_STEP_POWER)
-        wanted = _WANTED * ratio**_WANTED_POWER
-        wanted = min(_WANTED_MOST, max(_WANTED_LEAST, wanted))
-        limited = math.isfinite(spare_bits)  # then all attempts up to there are as cheap
         best = attempt = attempts(None)
         bits = attempt.bits()
-        most_bits, lowest = bits + spare_bits, math.inf
-        done = False
+        costs = _Costs.at(lmbda, self.pixels, bits + spare_bits)
+        pace = _Pace.at(lmbda)
+        lowest, done = math.inf, False
         place: _Place | None = None
         shift: Tensor | None = None
         for left in reversed(range(self.trials)):
-            if bits <= most_bits:
+            if bits <= costs.most_bits:
                 error, gradient = self._judged(attempt, wanted=left > 0)
-                wrong = worth * (math.sqrt(_LITTLE + error) - math.sqrt(_LITTLE))
-                cost = wrong if limited else bits + wrong
-                if cost < lowest:
+                if (cost := costs.of(bits, error)) < lowest:
                     best, lowest = attempt, cost
-                    done = wrong < _DONE * (bits + wrong)
+                    done = costs.little_is_wrong(bits, error)
                 if done or gradient is None or not gradient.any():
                     break
                 steps = attempt.steps()
                 if place is not None:
-                    size *= _change(wanted / max(place.undone_by(steps), 1e-6))
+                    pace.learn(place.undone_by(steps))
                 if place is None or error < _ASTRAY * place.error:
                     place = _Place(steps, error, gradient, shift)
             else:
-                size /= _MOST_LONGER
+                pace.shorten()
             if not left:
                 break
             assert place is not None  # the first attempt takes no more bits than itself
-            shift = place.next_shift(size)
+            shift = place.next_shift(pace.size)
             attempt = attempts(shift)
             bits = attempt.bits()
         return best
@@ -130,12 +177,3 @@ class AnswerDescent:
             return self.answers.error(attempt.y_hat()), None
         error, gradient = self.answers.gradient(attempt.y_hat())
         return error, attempt.pull_back(gradient)
-
-
-def _worth(lmbda: float) -> float:
-    return _WORTH_AT_128 * math.pow(lmbda / 128, _WORTH_POWER)
-
-
-def _change(wanted: float) -> float:
-    """Of the size of steps, if it should be by this factor."""
-    return min(_MOST_LONGER, max(1 / _MOST_SHORTER, wanted))
