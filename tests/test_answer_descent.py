@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wavenetmv import answer_descent
-from wavenetmv.answer_descent import AnswerDescent
+from wavenetmv.answer_descent import AnswerDescent, default_trials
 from wavenetmv.types import lambda_to_index
 
 PIXELS = 640 * 480
@@ -124,6 +124,17 @@ def test_it_goes_on_until_little_is_left_wrong():
     """Little against the bits: less of it where bits are few."""
     fine, coarse = (descended(32, weight=1.0, lmbda=lmbda)[1] for lmbda in (128.0, 64.0))
     assert 1 < len(coarse) < len(fine) < 32
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "trials"),
+    [(16, 16, 16), (480, 640, 16), (1600, 1280, 15), (2000, 2000, 8), (6000, 8000, 6)],
+)
+def test_large_pictures_are_coded_less_often_and_those_of_few_bits_more(height, width, trials):
+    assert default_trials(height * width, 512.0) == trials
+    assert default_trials(height * width, 128.0) >= trials
+    assert len(descended(None, weight=100.0, lmbda=512.0)[1]) == 16
+    assert len(descended(None, weight=100.0, lmbda=128.0)[1]) == 24
 
 
 def test_the_same_twice():

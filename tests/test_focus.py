@@ -21,7 +21,7 @@ from wavenetmv.analysis import Analyzer
 from wavenetmv.bitstream import inspect, read_picture_stream
 from wavenetmv.codec import PictureCodec
 from wavenetmv.errors import CorruptStream, UsageFault
-from wavenetmv.focus import ObjectFocus, default_trials, focus_of
+from wavenetmv.focus import ObjectFocus, focus_of
 from wavenetmv.frame_codec import Look
 from wavenetmv.inspection import payload_bits
 from wavenetmv.models import sensitivity as module
@@ -186,14 +186,6 @@ def test_a_head_gives_the_same_map_twice_and_the_machine_profile_uses_it(weights
     assert focus_of(analyzer, Profile.HUMAN) is None
     assert focus_of(analyzer, Profile.MACHINE, wanted=False) is None
     assert focus_of(analyzer, Profile.HUMAN, wanted=True) is not None
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "trials"),
-    [(16, 16, 16), (480, 640, 16), (1600, 1280, 15), (2000, 2000, 8), (6000, 8000, 6)],
-)
-def test_large_pictures_are_coded_less_often(height, width, trials):
-    assert default_trials(height * width) == trials
 
 
 def test_several_trials_keep_what_the_head_answers(weights, codec, tmp_path, monkeypatch):

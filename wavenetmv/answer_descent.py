@@ -27,6 +27,12 @@ _LITTLE = 0.2  # errors of a picture of which less would hardly be worth anythin
 _DONE = 0.12  # of the cost: where what is left wrong is less, another attempt would save little
 _USUAL_PIXELS = 640 * 480  # of the pictures that this is for
 
+# How often a picture is coded at most, one of few bits and a large one: what little there is has to
+# lie better, and each attempt takes time by the pixel.
+_TRIALS, _TRIALS_OF_FEW_BITS, _TRIALS_OF_LARGE = 16, 24, 6
+_FEW_BITS = 192.0  # lambda, below which they are
+_LARGE_FROM = 2_000_000  # pixels; beyond, trials get fewer
+
 # If latents moved as they are told to, and answers with them, the first step would undo the errors
 # so many times. Most moves end in the rounding, and more of them the fewer bits there are.
 _FIRST_STEP, _FIRST_STEP_POWER, _FIRST_STEP_MOST = 22.0, -0.65, 14.0  # of lambda / 128
@@ -127,12 +133,12 @@ class AnswerDescent:
 
     answers  to the frame as it was
     pixels   of it
-    trials   how often it is coded, at most
+    trials   how often it is coded, at most; None: `default_trials`
     """
 
     answers: Answers
     pixels: int
-    trials: int
+    trials: int | None = None
 
     def __call__(
         self,
@@ -148,7 +154,8 @@ class AnswerDescent:
         lowest, done = math.inf, False
         place: _Place | None = None
         shift: Tensor | None = None
-        for left in reversed(range(self.trials)):
+        trials = self.trials or default_trials(self.pixels, lmbda)
+        for left in reversed(range(trials)):
             if bits <= costs.most_bits:
                 error, gradient = self._judged(attempt, wanted=left > 0)
                 if (cost := costs.of(bits, error)) < lowest:
@@ -177,3 +184,9 @@ class AnswerDescent:
             return self.answers.error(attempt.y_hat()), None
         error, gradient = self.answers.gradient(attempt.y_hat())
         return error, attempt.pull_back(gradient)
+
+
+def default_trials(pixels: int, lmbda: float) -> int:
+    """How often a picture of so many pixels is coded at most, if nobody says."""
+    most = _TRIALS_OF_FEW_BITS if lmbda < _FEW_BITS else _TRIALS
+    return max(_TRIALS_OF_LARGE, min(most, most * _LARGE_FROM // pixels))

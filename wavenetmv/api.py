@@ -79,7 +79,7 @@ class Codec:
         bits where the head that detects objects would not feel it; None does so for machines.
         `trials`: with a focus the picture is coded so often at most, each time so that the head
         answers more as to the original, and what finds most for its bits is kept; None: 16,
-        and down to 6 for pictures of more than two megapixels.
+        24 below lambda 192, and down to 6 for pictures of more than two megapixels.
         """
         wanted = profile_of(profile)
         looking = self.focus(wanted, focus, trials)

@@ -36,17 +36,13 @@ _MOST = 5  # half octaves
 # each octave of sensitivity less; less for each octave of lambda that is dropped already.
 _LENIENCY, _LENIENCY_PER_SENSITIVITY, _LENIENCY_PER_DROP = -1.0, 1.5, 2.5
 
-# How often a picture is coded at most, and a large one: each attempt takes time by the pixel.
-_TRIALS, _TRIALS_OF_LARGE = 16, 6
-_LARGE_FROM = 2_000_000  # pixels; beyond, trials get fewer
-
 
 @dataclass(frozen=True)
 class ObjectFocus:
     """Full lambda where `head` is sensitive, up to 2.5 octaves and more zeros elsewhere; where
     there may be several `trials`, latents to which it answers as to the original.
 
-    trials     how often a frame is coded at most; None: `default_trials`
+    trials     how often a frame is coded at most; None: `answer_descent.default_trials`
     of_pixels  gives the head for frames whose pixels heads will see; None: it is `head`
     """
 
@@ -69,13 +65,7 @@ class ObjectFocus:
         """As `frame_codec.SearchOf`."""
         head = self.of_pixels() if of_pixels and self.of_pixels else self.head
         pixels = LATENT_STRIDE**2 * y_hat.shape[2] * y_hat.shape[3]
-        trials = default_trials(pixels) if self.trials is None else self.trials
-        return AnswerDescent(Answers(head, y_hat), pixels, trials)
-
-
-def default_trials(pixels: int) -> int:
-    """How often a picture is coded at most, if nobody says: large ones less often, for time."""
-    return max(_TRIALS_OF_LARGE, min(_TRIALS, _TRIALS * _LARGE_FROM // pixels))
+        return AnswerDescent(Answers(head, y_hat), pixels, self.trials)
 
 
 def focus_of(
@@ -88,7 +78,7 @@ def focus_of(
 
     profile  whom the bits serve, as for `PictureCodec.encode`
     wanted   None: for machines, where the weights have a head; True: UsageFault if they have none
-    trials   how often a picture is coded at most, to keep the best; None: `default_trials`;
+    trials   how often a picture is coded at most, to keep the best; None: as `ObjectFocus`;
              UsageFault for several where there is no focus
     """
     if trials is not None and trials < 1:

@@ -49,7 +49,8 @@ Focus = Annotated[
 Trials = Annotated[
     int | None,
     typer.Option(
-        min=1, show_default="16 with a focus, above 2 megapixels down to 6; videos 1",
+        min=1,
+        show_default="16 with a focus, 24 below lambda 192, fewer above 2 megapixels; videos 1",
         help="Code each picture or frame so often at most, and keep what finds most for its bits.",
     ),
 ]  # fmt: skip
