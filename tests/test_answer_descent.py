@@ -130,9 +130,12 @@ def test_it_goes_on_until_little_is_left_wrong():
     ("height", "width", "trials"),
     [(16, 16, 16), (480, 640, 16), (1600, 1280, 15), (2000, 2000, 8), (6000, 8000, 6)],
 )
-def test_large_pictures_are_coded_less_often_and_those_of_few_bits_more(height, width, trials):
+def test_large_pictures_are_coded_less_often(height, width, trials):
     assert default_trials(height * width, 512.0) == trials
     assert default_trials(height * width, 128.0) >= trials
+
+
+def test_pictures_of_few_bits_are_coded_more_often():
     assert len(descended(None, weight=100.0, lmbda=512.0)[1]) == 16
     assert len(descended(None, weight=100.0, lmbda=128.0)[1]) == 24
 
